@@ -1,0 +1,1 @@
+//! The auditor: verify, replay and recompute, offline.

@@ -1,0 +1,1 @@
+//! The transparency log: record encoding, Merkle tree, checkpoints, proofs, receipts and store contracts.

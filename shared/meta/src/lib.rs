@@ -1,0 +1,1 @@
+//! Meta-learning: tasks, episodes, learners and models.

@@ -1,0 +1,1 @@
+//! The protocol core: plan, parameter layout, state, decide, apply and outer optimizers.

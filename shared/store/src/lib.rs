@@ -1,0 +1,1 @@
+//! The embedded default store: an SQLite log and content-addressed blobs.

@@ -1,0 +1,1 @@
+//! The wire: generated gRPC code, identity from certificates, TLS acceptor and connector.
