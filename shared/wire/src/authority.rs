@@ -76,7 +76,7 @@ impl Authority {
     pub fn load(certificate_pem: &str, key_pem: &str) -> Result<Self, Error> {
         let key = NodeKey::from_pem(key_pem)?;
         let der = CertificateDer::from_pem_slice(certificate_pem.as_bytes())
-            .map_err(|error| Error::certificate("authority's certificate", error))?;
+            .map_err(|error| Error::certificate("authority's certificate", &error))?;
         if sha256(certificate(&der)?.public_key().raw) != key.digest() {
             return Err(Error::certificate("authority's certificate", "its key is another"));
         }

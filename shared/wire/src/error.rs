@@ -145,7 +145,7 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn certificate(what: &'static str, why: impl ToString) -> Self {
+    pub(crate) fn certificate(what: &'static str, why: &(impl ToString + ?Sized)) -> Self {
         Self::Certificate { what, why: why.to_string() }
     }
 

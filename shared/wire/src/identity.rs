@@ -121,7 +121,7 @@ impl Identity {
     pub(crate) fn of(certificate: &X509Certificate<'_>) -> Result<Self, Error> {
         let names = certificate
             .subject_alternative_name()
-            .map_err(|error| Error::certificate("subject alternative name", error))?
+            .map_err(|error| Error::certificate("subject alternative name", &error))?
             .ok_or_else(|| Error::Identity("it has no alternative names".to_owned()))?;
         let mut uris = names.value.general_names.iter().filter_map(|name| match name {
             GeneralName::URI(uri) => Some(*uri),
@@ -175,7 +175,7 @@ pub(crate) fn certificate(der: &[u8]) -> Result<X509Certificate<'_>, Error> {
     match X509Certificate::from_der(der) {
         Ok(([], certificate)) => Ok(certificate),
         Ok(_) => Err(Error::certificate("certificate", "bytes follow it")),
-        Err(error) => Err(Error::certificate("certificate", error)),
+        Err(error) => Err(Error::certificate("certificate", &error)),
     }
 }
 

@@ -27,11 +27,11 @@ impl VerifiedRequest {
         let request = match X509CertificationRequest::from_der(der) {
             Ok(([], request)) => request,
             Ok(_) => return Err(refused("bytes follow it")),
-            Err(error) => return Err(refused(error)),
+            Err(error) => return Err(refused(&error)),
         };
         request.verify_signature().map_err(|_| refused("its signature is not by its key"))?;
         let spki = request.certification_request_info.subject_pki.raw;
-        let key = SubjectPublicKeyInfo::from_der(spki).map_err(refused)?;
+        let key = SubjectPublicKeyInfo::from_der(spki).map_err(|error| refused(&error))?;
         if key.algorithm() != &PKCS_ECDSA_P256_SHA256 {
             return Err(refused("its key is not on P-256"));
         }
@@ -48,6 +48,6 @@ impl VerifiedRequest {
     }
 }
 
-fn refused(why: impl ToString) -> Error {
+fn refused(why: &(impl ToString + ?Sized)) -> Error {
     Error::Request(why.to_string())
 }

@@ -93,14 +93,14 @@ pub(super) fn revoked_serials(crl: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
             Ok(list.iter_revoked_certificates().map(|entry| entry.raw_serial().to_vec()).collect())
         }
         Ok(_) => Err(Error::certificate("revocation list", "bytes follow it")),
-        Err(error) => Err(Error::certificate("revocation list", error)),
+        Err(error) => Err(Error::certificate("revocation list", &error)),
     }
 }
 
 fn config(material: &ServerMaterial<'_>, clock: &Clock) -> Result<ServerConfig, Error> {
     let ca = CertificateDer::from(material.ca.to_vec());
     let mut roots = RootCertStore::empty();
-    roots.add(ca.clone()).map_err(|error| Error::certificate("authority's certificate", error))?;
+    roots.add(ca.clone()).map_err(|error| Error::certificate("authority's certificate", &error))?;
     // A certificate is optional here, since Join has none; one that is shown must be good.
     let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
         .with_crls([CertificateRevocationListDer::from(material.crl.to_vec())])

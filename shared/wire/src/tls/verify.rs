@@ -46,7 +46,7 @@ pub(super) fn chain_verifier(ca: &CertificateDer<'_>) -> Result<Arc<WebPkiServer
     let mut roots = RootCertStore::empty();
     roots
         .add(ca.clone().into_owned())
-        .map_err(|error| Error::certificate("authority's certificate", error))?;
+        .map_err(|error| Error::certificate("authority's certificate", &error))?;
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
         .build()
         .map_err(|error| Error::Configuration(error.to_string()))
