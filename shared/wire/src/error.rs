@@ -57,6 +57,15 @@ pub enum Error {
     #[error("tls configuration does not fit together: {0}")]
     Configuration(String),
 
+    /// The daemon's control socket.
+    #[error("the control socket {path} cannot be used: {why}")]
+    Control {
+        /// Where it is.
+        path: String,
+        /// The system's reason.
+        why: String,
+    },
+
     // What the other side showed or sent.
     /// A certificate that names nobody, or more than one.
     #[error("certificate names no identity: {0}")]
@@ -145,6 +154,10 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn control(path: &std::path::Path, error: &io::Error) -> Self {
+        Self::Control { path: path.display().to_string(), why: error.to_string() }
+    }
+
     pub(crate) fn certificate(what: &'static str, why: &(impl ToString + ?Sized)) -> Self {
         Self::Certificate { what, why: why.to_string() }
     }
@@ -210,7 +223,8 @@ impl From<Error> for Status {
             | Error::Tls(_)
             | Error::Protocol(_)
             | Error::Io(_)
-            | Error::Transport(_) => return Status::internal("internal error"),
+            | Error::Transport(_)
+            | Error::Control { .. } => return Status::internal("internal error"),
         };
         Status::new(code, error.to_string())
     }

@@ -10,6 +10,7 @@
 pub mod authority;
 pub mod chunk;
 pub mod connection;
+pub mod control;
 pub mod error;
 pub mod identity;
 pub mod limits;
