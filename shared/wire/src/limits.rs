@@ -69,4 +69,4 @@ pub const PROGRESS_TIMEOUT: Duration = Duration::from_secs(30);
 /// One command to a daemon, or its answer.
 pub const CONTROL_BYTES_MAX: u64 = MIB as u64;
 /// Time in which a daemon answers a command.
-pub const CONTROL_TIMEOUT: Duration = Duration::from_secs(60);
+pub const CONTROL_TIMEOUT: Duration = Duration::from_mins(1);
