@@ -33,6 +33,9 @@ pub enum Error {
         /// The role asked for.
         role: crate::Role,
     },
+    /// A text that is no invitation.
+    #[error("invitation cannot be read: {0}")]
+    Invitation(&'static str),
     /// An address that is not `host:port`.
     #[error("address must be host:port, got {0:?}")]
     Address(String),
@@ -215,6 +218,7 @@ impl From<Error> for Status {
             Error::Validity { .. }
             | Error::RoleOfCertificate { .. }
             | Error::Address(_)
+            | Error::Invitation(_)
             | Error::Key(_)
             | Error::Certificate { .. }
             | Error::Signing(_)
