@@ -33,6 +33,9 @@ pub enum Error {
         /// The role asked for.
         role: crate::Role,
     },
+    /// A name that a server certificate cannot carry.
+    #[error("server name must be a DNS name or an IP address, got {0:?}")]
+    ServerName(String),
     /// An address that is not `host:port`.
     #[error("address must be host:port, got {0:?}")]
     Address(String),
@@ -201,6 +204,7 @@ impl From<Error> for Status {
             Error::Status(status) => return Status::new(status.code(), status.message()),
             Error::Validity { .. }
             | Error::RoleOfCertificate { .. }
+            | Error::ServerName(_)
             | Error::Address(_)
             | Error::Key(_)
             | Error::Certificate { .. }

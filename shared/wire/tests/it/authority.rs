@@ -97,6 +97,21 @@ fn each_kind_of_certificate_has_its_roles() {
 }
 
 #[test]
+fn a_server_is_named_as_a_client_would_ask_for_it() {
+    let world = World::new();
+    let request = request(&NodeKey::generate().unwrap());
+    let who = identity(Role::Coordinator, "coordinator");
+    let issue = |names: &[&str]| world.authority.issue_server(&request, &who, names, days(0, 1));
+    let issued = issue(&["hub.example", "10.0.0.1", "::1"]).unwrap();
+    let (_, certificate) = X509Certificate::from_der(&issued.certificate).unwrap();
+    let names = certificate.subject_alternative_name().unwrap().unwrap();
+    assert_eq!(names.value.general_names.len(), 4);
+    for wrong in [&[][..], &[""], &["two words"], &["hub.example", "a/b"], &["hub.example:443"]] {
+        assert!(matches!(issue(wrong), Err(Error::ServerName(_))), "{wrong:?}");
+    }
+}
+
+#[test]
 fn an_authority_comes_back_from_its_files() {
     let world = World::new();
     let (certificate, key) = (world.authority.certificate_pem(), world.authority.key_pem());

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use rustls::version::TLS13;
 use tokio::{io::AsyncReadExt as _, net::TcpStream};
-use wire::{Error, tls::AcceptLimits};
+use tonic::{Request, metadata::AsciiMetadataKey};
+use wire::{Error, limits::STREAMS_MAX, tls::AcceptLimits};
 
 use crate::{
     service::TestService,
-    world::{Served, World, soon, until},
+    world::{CONSORTIUM, Served, World, hostile_call, serve_at, soon, until},
 };
 
 async fn serve(world: &World, limits: AcceptLimits) -> Served {
@@ -101,6 +102,62 @@ async fn beyond_the_last_place_one_waits() {
     }
     drop(first);
     second.await.unwrap();
+}
+
+#[tokio::test]
+async fn one_connection_has_so_many_calls_at_once() {
+    let world = World::new();
+    let served = world.serve().await;
+    let bank = world.bank("north");
+    let connection = served.open(&world.member(&bank)).await.unwrap();
+    let other = served.open(&world.member(&bank)).await.unwrap();
+    let mut logs = vec![];
+    for _ in 0..STREAMS_MAX {
+        logs.push(soon(connection.follow(0)).await.unwrap());
+    }
+    let mut beyond = std::pin::pin!(connection.renew(vec![]));
+    for _ in 0..20 {
+        tokio::select! {
+            biased;
+            told = &mut beyond => panic!("{told:?}"),
+            told = other.renew(vec![]) => drop(told.unwrap()),
+        }
+    }
+    logs.pop();
+    soon(beyond).await.unwrap();
+}
+
+#[tokio::test]
+async fn headers_beyond_the_limit_are_refused() {
+    let world = World::new();
+    let served = world.serve().await;
+    let channel = served.hostile_channel(&world, &world.bank("mallory")).await;
+    for (count, fine) in [(100, true), (1000, false)] {
+        let mut call = Request::new(tokio_stream::empty());
+        for index in 0..count {
+            let key = AsciiMetadataKey::from_bytes(format!("x-{index}").as_bytes()).unwrap();
+            call.metadata_mut().insert(key, "x".parse().unwrap());
+        }
+        let refused = hostile_call(channel.clone(), call).await.unwrap_err();
+        // Within the limit the service itself answers: it misses the header of a contribution.
+        assert_eq!(refused.message().contains("expected the header"), fine, "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_finds_a_coordinator_that_came_back() {
+    let world = World::new();
+    let served = world.serve().await;
+    let connection = served.open(&world.member(&world.bank("north"))).await.unwrap();
+    let Served { address, stop, task, .. } = served;
+    stop.send(()).unwrap();
+    soon(task).await.unwrap().unwrap();
+    assert!(soon(connection.renew(vec![])).await.is_err());
+
+    let server = world.coordinator(CONSORTIUM, &["127.0.0.1"]);
+    let tls = world.server_tls(&server, &world.crl(&[]));
+    let _served = serve_at(address, tls, AcceptLimits::default(), TestService::default()).await;
+    soon(async { while connection.renew(vec![]).await.is_err() {} }).await;
 }
 
 #[tokio::test]

@@ -149,3 +149,16 @@ async fn a_certificate_that_runs_out_on_a_live_connection_is_refused_at_the_next
     assert_eq!(status.code(), Code::Unauthenticated);
     assert_eq!(status.message(), "certificate of bank north has expired");
 }
+
+#[tokio::test]
+async fn a_connection_ends_with_its_certificate() {
+    let world = World::new();
+    let served = world.serve().await;
+    let node = world.node(Role::Bank, "north", days(-1, 2));
+    // Its last second has come when it connects.
+    world.clock.advance_ms(2 * DAY_MS);
+    let connection = open(&world, &served, &node).await;
+    let mut log = soon(connection.follow(0)).await.unwrap();
+    assert!(matches!(soon(log.next()).await, Err(Error::Transport(_))));
+    until(|| served.acceptor.connections().count() == 0).await;
+}

@@ -220,8 +220,17 @@ impl World {
 }
 
 pub(crate) async fn serve(tls: ServerTls, limits: AcceptLimits, service: TestService) -> Served {
+    serve_at(SocketAddr::from(([127, 0, 0, 1], 0)), tls, limits, service).await
+}
+
+pub(crate) async fn serve_at(
+    address: SocketAddr,
+    tls: ServerTls,
+    limits: AcceptLimits,
+    service: TestService,
+) -> Served {
     let acceptor = Acceptor::new(tls, limits);
-    let incoming = acceptor.listen("127.0.0.1:0").await.unwrap();
+    let incoming = acceptor.listen(address).await.unwrap();
     let address = incoming.local_addr();
     let router = server::builder(&acceptor).add_service(server::coordinator(service));
     let (stop, stopped) = oneshot::channel();
@@ -281,10 +290,18 @@ pub(crate) async fn hostile_contribute(
     channel: Channel,
     messages: impl Stream<Item = ContributeRequest> + Send + 'static,
 ) -> Result<Receipt, Status> {
+    hostile_call(channel, Request::new(messages)).await
+}
+
+/// A `Contribute` call with any headers.
+pub(crate) async fn hostile_call(
+    channel: Channel,
+    call: Request<impl Stream<Item = ContributeRequest> + Send + 'static>,
+) -> Result<Receipt, Status> {
     let mut grpc = tonic::client::Grpc::new(channel);
     soon(grpc.ready()).await.unwrap();
     let path = PathAndQuery::from_static("/counterfoil.v1.Coordinator/Contribute");
     let codec = tonic_prost::ProstCodec::<ContributeRequest, Receipt>::default();
-    let call = grpc.client_streaming(Request::new(messages), path, codec);
+    let call = grpc.client_streaming(call, path, codec);
     soon(call).await.map(Response::into_inner)
 }
