@@ -5,7 +5,8 @@
 //! an [`Identity`] read from the peer's certificate, never from a message.
 //!
 //! Deliberately absent: the generated client. [`Connection`] is the only way to call the service,
-//! and [`Connection::contribute`] the only way to upload.
+//! and [`Connection::contribute`] the only way to upload: it takes a [`connection::Upload`], which
+//! needs the token of a durable release.
 
 pub mod authority;
 pub mod chunk;
