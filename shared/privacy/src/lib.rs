@@ -1,1 +1,44 @@
 //! Differential privacy: events, accountants, the lifetime filter, the clipping grid and exact samplers.
+//!
+//! Pure: no clock, file, socket or thread; randomness comes in as a [`RandomSource`]. All transcendental functions are `libm`'s and
+//! all sums have one order, so every figure has the same bits on every machine. `docs/privacy.md` holds the argument.
+//!
+//! - *What is promised*: [`UnitRelation`], [`Grouping`] → [`TaskChange`]; [`PrivacyEvent`].
+//! - *What it costs*: [`rdp`], [`epsilon`] → [`Certificate`], [`delta`], [`calibrate_noise`]; a lifetime by [`Filter`].
+//! - *What enforces it*: [`Grid`], [`RoundedGaussian`], [`bernoulli`], [`Keystream`], [`PublicBound`].
+
+#![warn(clippy::indexing_slicing)]
+
+mod bound;
+mod calibrate;
+mod certificate;
+mod convert;
+mod distinguish;
+mod error;
+mod event;
+mod filter;
+mod gaussian;
+mod grid;
+mod noise;
+mod quantity;
+mod rdp;
+mod renyi;
+mod rule;
+mod special;
+mod unit;
+
+pub use bound::{OutOfBound, PublicBound};
+pub use calibrate::calibrate_noise;
+pub use certificate::{Certificate, Method, delta, epsilon};
+pub use error::PrivacyError;
+pub use event::{Mechanism, PrivacyEvent};
+pub use filter::{Filter, FilterExceeded};
+pub use gaussian::{
+    analytic_gaussian_delta, analytic_gaussian_epsilon, analytic_gaussian_sigma, gaussian_mu,
+};
+pub use grid::{Grid, Outcome, noise_scale};
+pub use noise::{Keystream, RandomSource, RoundedGaussian, SourceExhausted, bernoulli};
+pub use quantity::{ClipNorm, Delta, Epsilon, NoiseMultiplier, Order, SamplingRate};
+pub use rdp::{Rdp, rdp, rdp_curve};
+pub use rule::{check_delta, loss_predictor};
+pub use unit::{Grouping, TaskChange, UnitRelation};

@@ -1,0 +1,80 @@
+//! The fold: how one record changes the state, and the only way it ever does.
+//!
+//! The coordinator folds what it has just committed, recovery folds the log, a bank folds what it is
+//! pushed, and the auditor folds the export: one function, so that all must agree.
+
+mod roster;
+mod round;
+mod run;
+mod violation;
+
+use ledger::digest::Digest;
+use ledger::record::{Body, Leaf, Payload};
+use ledger::signing::PublicKey;
+pub use violation::Violation;
+
+use crate::state::{Consortium, State};
+
+/// The state after `leaf`.
+///
+/// Checks everything that a record can be wrong in: its time, its author, its signature, its place
+/// in the protocol, and every reference it makes. Blobs are not looked at: who has them compares
+/// their digests, and recomputes what they should hold.
+///
+/// # Errors
+///
+/// A [`Violation`] that names what was expected and what came.
+pub fn apply(mut state: State, leaf: &Leaf) -> Result<State, Violation> {
+    if leaf.at() < state.at {
+        return Err(Violation::TimeGoesBack { last: state.at, got: leaf.at() });
+    }
+    match &mut state.consortium {
+        None => state.consortium = Some(found(leaf)?),
+        Some(consortium) => fold(consortium, leaf, state.size)?,
+    }
+    state.size += 1;
+    state.at = leaf.at();
+    Ok(state)
+}
+
+/// Leaf 0.
+fn found(leaf: &Leaf) -> Result<Consortium, Violation> {
+    let Body::Genesis(genesis) = leaf.body() else { return Err(Violation::NotGenesis) };
+    authored(leaf, &genesis.operator_key, &Digest::ZERO)?;
+    Ok(Consortium {
+        digest: leaf.digest(),
+        genesis: genesis.clone(),
+        members: std::collections::BTreeMap::new(),
+        proposals: std::collections::BTreeMap::new(),
+        run: None,
+        ended: std::collections::BTreeMap::new(),
+    })
+}
+
+/// Every later leaf; `index` is its place in the log.
+fn fold(consortium: &mut Consortium, leaf: &Leaf, index: u64) -> Result<(), Violation> {
+    let author = roster::author_of(consortium, leaf.body())?;
+    authored(leaf, &author, &consortium.digest)?;
+    match leaf.body() {
+        Body::Genesis(_) => Err(Violation::SecondGenesis),
+        Body::Member(member) => roster::member(consortium, member, index),
+        Body::PlanProposed(proposed) => run::proposed(consortium, proposed),
+        Body::Approval(approval) => run::approval(consortium, approval, index),
+        Body::RunStarted(started) => run::started(consortium, started, index),
+        Body::Abandoned(abandoned) => run::abandoned(consortium, abandoned),
+        Body::RunFinished(finished) => run::finished(consortium, finished),
+        Body::RoundOpened(opened) => round::opened(consortium, opened, leaf.at()),
+        Body::Accepted(contribution) => round::accepted(consortium, contribution, index),
+        Body::Extended(extended) => round::extended(consortium, extended, leaf.at()),
+        Body::Closed(closed) => round::closed(consortium, closed, leaf.at()),
+        Body::Model(model) => run::model(consortium, model),
+        Body::Evidence(evidence) => round::evidence(consortium, evidence),
+    }
+}
+
+fn authored(leaf: &Leaf, author: &PublicKey, genesis: &Digest) -> Result<(), Violation> {
+    if leaf.author() != author {
+        return Err(Violation::WrongAuthor { kind: leaf.body().kind() });
+    }
+    leaf.verify_signature(genesis).map_err(Violation::Record)
+}

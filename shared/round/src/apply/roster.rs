@@ -1,0 +1,81 @@
+//! Who may write what, and changes of the roster.
+
+use ledger::record::{Body, Institution, Member, MemberAdded, Role};
+use ledger::signing::PublicKey;
+
+use super::Violation;
+use crate::limits::MEMBERS_MAX;
+use crate::state::{Consortium, Membership};
+
+/// The key that must have signed a record of this kind.
+pub(super) fn author_of(consortium: &Consortium, body: &Body) -> Result<PublicKey, Violation> {
+    let active_bank = |name: &Institution| {
+        let member = consortium.active(name).filter(|member| member.role == Role::Bank);
+        member.map(|m| m.record_key).ok_or_else(|| Violation::NotActive(name.clone()))
+    };
+    match body {
+        Body::Approval(approval) => active_bank(&approval.institution),
+        Body::Accepted(contribution) => active_bank(&contribution.institution),
+        Body::Genesis(_)
+        | Body::Member(_)
+        | Body::PlanProposed(_)
+        | Body::RunStarted(_)
+        | Body::RoundOpened(_)
+        | Body::Extended(_)
+        | Body::Closed(_)
+        | Body::Model(_)
+        | Body::Abandoned(_)
+        | Body::RunFinished(_)
+        | Body::Evidence(_) => Ok(consortium.genesis.operator_key),
+    }
+}
+
+pub(super) fn member(
+    consortium: &mut Consortium,
+    member: &Member,
+    index: u64,
+) -> Result<(), Violation> {
+    match member {
+        Member::Added(added) => add(consortium, added),
+        Member::Revoked(revoked) => {
+            let name = &revoked.institution;
+            if consortium.active(name).is_none() {
+                return Err(Violation::NotActive(name.clone()));
+            }
+            if let Some(member) = consortium.members.get_mut(name) {
+                member.revoked = Some(index);
+            }
+            for proposal in consortium.proposals.values_mut() {
+                proposal.approvals.remove(name);
+            }
+            Ok(())
+        }
+    }
+}
+
+fn add(consortium: &mut Consortium, added: &MemberAdded) -> Result<(), Violation> {
+    let keys = &added.keys;
+    let name = &keys.institution;
+    if consortium.members.contains_key(name) {
+        return Err(Violation::KnownMember(name.clone()));
+    }
+    if consortium.members.len() >= MEMBERS_MAX {
+        return Err(Violation::Limit { what: "members", limit: MEMBERS_MAX });
+    }
+    if consortium.uses_key(&keys.record_key)
+        || consortium.uses_key(&keys.cosign_key)
+        || keys.record_key == keys.cosign_key
+    {
+        return Err(Violation::SharedKey(name.clone()));
+    }
+    added.verify_proofs(&consortium.digest).map_err(Violation::Record)?;
+    let member = Membership {
+        role: added.role,
+        record_key: keys.record_key,
+        cosign_key: keys.cosign_key,
+        tls_key_digest: keys.tls_key_digest,
+        revoked: None,
+    };
+    consortium.members.insert(name.clone(), member);
+    Ok(())
+}

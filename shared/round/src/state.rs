@@ -1,0 +1,259 @@
+//! The state of a consortium: a fold over its log, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ledger::digest::Digest;
+use ledger::record::{Contribution, Genesis, Institution, Role, RunId};
+use ledger::signing::PublicKey;
+use ledger::time::Timestamp;
+
+use crate::plan::Plan;
+
+/// Everything that the log says so far.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct State {
+    /// How many leaves were folded.
+    pub size: u64,
+    /// The time of the last leaf.
+    pub at: Timestamp,
+    /// The consortium; none before its Genesis.
+    pub consortium: Option<Consortium>,
+}
+
+/// A consortium and what it is doing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Consortium {
+    /// SHA-256 of leaf 0.
+    pub digest: Digest,
+    /// What leaf 0 says.
+    pub genesis: Genesis,
+    /// The roster, revoked members included: a name is never given twice.
+    pub members: BTreeMap<Institution, Membership>,
+    /// Plans that wait for signatures, by digest.
+    pub proposals: BTreeMap<Digest, Proposal>,
+    /// The run that is open; one at a time.
+    pub run: Option<Run>,
+    /// How each earlier run ended.
+    pub ended: BTreeMap<RunId, Ending>,
+}
+
+/// A member of the roster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// Bank or auditor.
+    pub role: Role,
+    /// The key that signs approvals and contributions.
+    pub record_key: PublicKey,
+    /// The key that cosigns checkpoints.
+    pub cosign_key: PublicKey,
+    /// SHA-256 of the TLS key.
+    pub tls_key_digest: Digest,
+    /// The leaf that put it out; none while it is active.
+    pub revoked: Option<u64>,
+}
+
+/// A plan that waits for signatures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proposal {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Who signed, and the leaf of each signature.
+    pub approvals: BTreeMap<Institution, u64>,
+}
+
+/// One approved plan, running.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// SHA-256(plan digest ‖ index of `RunStarted`).
+    pub id: RunId,
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// The newest meta-initialization; none until number 0 is recorded.
+    pub model: Option<ModelRef>,
+    /// What the run waits for.
+    pub phase: Phase,
+    /// The last accepted contribution of each institution in this run, open round included.
+    pub latest: BTreeMap<Institution, AcceptedRef>,
+    /// How many pieces of evidence were recorded against each institution.
+    pub evidence: BTreeMap<Institution, u32>,
+}
+
+/// A meta-initialization by its number and digests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ModelRef {
+    /// Its number: 0 is the plan's initialization, r + 1 comes from round r.
+    pub index: u32,
+    /// SHA-256 of the weights in f32.
+    pub theta: Digest,
+    /// SHA-256 of the master state in f64.
+    pub master: Digest,
+}
+
+/// What a run waits for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Phase {
+    /// The model with number 0.
+    ExpectInitialModel,
+    /// The opening of this round, or the end of the run when it was the last.
+    ExpectRound(u32),
+    /// Contributions.
+    Open(Round),
+    /// The model that follows from a closed round.
+    ExpectModel(ClosedRound),
+}
+
+/// A round that takes contributions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Round {
+    /// Its number, from 0.
+    pub number: u32,
+    /// Who is expected.
+    pub cohort: BTreeSet<Institution>,
+    /// When it is due.
+    pub deadline: Timestamp,
+    /// How often it was extended.
+    pub extensions: u32,
+    /// What was accepted, by institution.
+    pub accepted: BTreeMap<Institution, AcceptedRef>,
+}
+
+/// An accepted contribution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AcceptedRef {
+    /// Its leaf.
+    pub index: u64,
+    /// What the institution signed.
+    pub contribution: Contribution,
+}
+
+/// A round whose survivors and sum are fixed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClosedRound {
+    /// Its number.
+    pub number: u32,
+    /// Whose contributions are in the sum, and the vector of each.
+    pub survivors: BTreeMap<Institution, Digest>,
+    /// SHA-256 of the sum.
+    pub aggregate: Digest,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ending {
+    /// Its plan.
+    pub plan: Arc<Plan>,
+    /// Its last model, if it had one.
+    pub model: Option<ModelRef>,
+    /// True if every round was closed.
+    pub finished: bool,
+    /// The last accepted contribution of each institution.
+    pub latest: BTreeMap<Institution, AcceptedRef>,
+}
+
+impl State {
+    /// The state before any leaf.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// The open run.
+    pub fn run(&self) -> Option<&Run> {
+        self.consortium.as_ref()?.run.as_ref()
+    }
+
+    /// The plan of a run, open or ended.
+    pub fn plan_of(&self, id: &RunId) -> Option<&Arc<Plan>> {
+        let consortium = self.consortium.as_ref()?;
+        let open = consortium.run.as_ref().filter(|run| run.id == *id).map(|run| &run.plan);
+        open.or_else(|| consortium.ended.get(id).map(|ending| &ending.plan))
+    }
+
+    /// The leaf of an accepted contribution, if it is the institution's last one in its run.
+    pub fn accepted(&self, contribution: &Contribution) -> Option<u64> {
+        let consortium = self.consortium.as_ref()?;
+        let open = consortium.run.as_ref().filter(|run| run.id == contribution.run);
+        let latest = match open {
+            Some(run) => &run.latest,
+            None => &consortium.ended.get(&contribution.run)?.latest,
+        };
+        let accepted = latest.get(&contribution.institution)?;
+        (accepted.contribution == *contribution).then_some(accepted.index)
+    }
+
+    /// The open round of the open run.
+    pub fn round(&self) -> Option<&Round> {
+        match &self.run()?.phase {
+            Phase::Open(round) => Some(round),
+            Phase::ExpectInitialModel | Phase::ExpectRound(_) | Phase::ExpectModel(_) => None,
+        }
+    }
+}
+
+impl Consortium {
+    /// A member that is not revoked.
+    pub fn active(&self, institution: &Institution) -> Option<&Membership> {
+        self.members.get(institution).filter(|m| m.revoked.is_none())
+    }
+
+    /// True if the consortium or one of its members, past or present, uses the key.
+    pub fn uses_key(&self, key: &PublicKey) -> bool {
+        let members = self.members.values().flat_map(|m| [&m.record_key, &m.cosign_key]);
+        members.chain([&self.genesis.operator_key, &self.genesis.log_key]).any(|used| used == key)
+    }
+
+    /// Those of `cohort` that are active: who a round expects.
+    pub fn expected(&self, cohort: &[Institution]) -> BTreeSet<Institution> {
+        cohort.iter().filter(|name| self.active(name).is_some()).cloned().collect()
+    }
+
+    /// True if more than the genesis fraction of the active banks is among `signers`, and every
+    /// institution of the plan's cohort is: nobody is made to train on a plan it did not sign.
+    pub fn quorum(&self, plan: &Plan, signers: &BTreeMap<Institution, u64>) -> bool {
+        let banks = self.members.values().filter(|m| m.revoked.is_none() && m.role == Role::Bank);
+        let banks = banks.count();
+        let signed = signers
+            .keys()
+            .filter(|name| self.active(name).is_some_and(|m| m.role == Role::Bank))
+            .count();
+        self.genesis.quorum.is_met(signed, banks)
+            && plan.cohort().iter().all(|name| signers.contains_key(name))
+    }
+}
+
+impl Phase {
+    /// What the run waits for, in the words of the records.
+    pub fn expects(&self) -> &'static str {
+        match self {
+            Self::ExpectInitialModel | Self::ExpectModel(_) => "model",
+            Self::ExpectRound(_) => "round-opened or run-finished",
+            Self::Open(_) => "accepted, extended or closed",
+        }
+    }
+}
+
+impl Round {
+    /// Who has not contributed yet and still can: revoked members are not waited for.
+    pub fn missing<'a>(
+        &'a self,
+        consortium: &'a Consortium,
+    ) -> impl Iterator<Item = &'a Institution> {
+        self.cohort
+            .iter()
+            .filter(|name| !self.accepted.contains_key(*name) && consortium.active(name).is_some())
+    }
+
+    /// True if the round can be closed at `at`: it has its quorum, and nobody is missing or it is due.
+    pub fn closes(&self, at: Timestamp, plan: &Plan, consortium: &Consortium) -> bool {
+        let quorum = self.accepted.len() >= plan.text().schedule.quorum as usize;
+        quorum && (at >= self.deadline || self.missing(consortium).next().is_none())
+    }
+
+    /// True if the round is to be extended at `at`: it is due, without quorum, and may be extended.
+    pub fn extends(&self, at: Timestamp, plan: &Plan) -> bool {
+        let schedule = &plan.text().schedule;
+        at >= self.deadline
+            && self.accepted.len() < schedule.quorum as usize
+            && self.extensions < schedule.extensions_max
+    }
+}
