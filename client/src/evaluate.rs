@@ -112,7 +112,8 @@ pub fn evaluate(
         scores.chosen.push(auc(&local.chosen.scores(query), query.labels()));
         Ok(())
     })?;
-    let local = if mean(&scores.fixed) >= mean(&scores.chosen) { &scores.fixed } else { &scores.chosen };
+    let local =
+        if mean(&scores.fixed) >= mean(&scores.chosen) { &scores.fixed } else { &scores.chosen };
     let gains: Vec<f64> = scores.adapted.iter().zip(local).map(|(a, l)| a - l).collect();
     Ok(Evaluation {
         metric: "auc",

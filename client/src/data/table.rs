@@ -133,8 +133,8 @@ impl Places {
             let mut found = headers.iter().enumerate().filter(|(_, h)| *h == header.as_bytes());
             let column = || header.to_owned();
             let first = found.next();
-            let (place, _) = first
-                .ok_or_else(|| DataError::MissingColumn { file: file(), column: column() })?;
+            let (place, _) =
+                first.ok_or_else(|| DataError::MissingColumn { file: file(), column: column() })?;
             match found.next() {
                 Some(_) => Err(DataError::DuplicateColumn { file: file(), column: column() }),
                 None => Ok(place),

@@ -36,7 +36,8 @@ fn cross_validated(support: &Examples) -> Result<f64, EvaluateError> {
         return Ok(PENALTY_FIXED);
     }
     let mut best = (f64::INFINITY, PENALTY_FIXED);
-    let folds = (0..folds).map(|fold| split(support, folds, fold)).collect::<Result<Vec<_>, _>>()?;
+    let folds =
+        (0..folds).map(|fold| split(support, folds, fold)).collect::<Result<Vec<_>, _>>()?;
     // From the strongest down, so that the simpler model wins a tie.
     for penalty in PENALTIES.into_iter().rev() {
         let loss =

@@ -74,8 +74,11 @@ impl Logistic {
         let mut gradient = vec![0.0; size];
         let mut curvature = vec![vec![0.0; size]; size];
         let ridges = std::iter::once(INTERCEPT_RIDGE).chain(std::iter::repeat(penalty));
-        for (k, ((row, g), (c, ridge))) in
-            curvature.iter_mut().zip(&mut gradient).zip(self.coefficients.iter().zip(ridges)).enumerate()
+        for (k, ((row, g), (c, ridge))) in curvature
+            .iter_mut()
+            .zip(&mut gradient)
+            .zip(self.coefficients.iter().zip(ridges))
+            .enumerate()
         {
             *row.get_mut(k)? = ridge;
             *g = if k == 0 { 0.0 } else { penalty * c };

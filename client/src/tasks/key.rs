@@ -19,7 +19,8 @@ impl PopulationKey {
     /// The bucket that a unit, or a value of the task column, belongs to.
     pub(super) fn bucket(&self, name: &str, buckets: u32) -> u32 {
         // ⌊u·M/2⁶⁴⌋ for a uniform u: every bucket is as likely as the next to within M/2⁶⁴.
-        let place = (u128::from(self.word("bucket", &[name.as_bytes()])) * u128::from(buckets)) >> 64;
+        let place =
+            (u128::from(self.word("bucket", &[name.as_bytes()])) * u128::from(buckets)) >> 64;
         u32::try_from(place).unwrap_or(0)
     }
 
