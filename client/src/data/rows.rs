@@ -206,7 +206,9 @@ impl<'a> Label<'a> {
 fn shorten(row: &mut [f64], norm_max: f64) {
     let norm = row.iter().map(|x| x * x).sum::<f64>().sqrt();
     if norm > norm_max {
-        row.iter_mut().for_each(|x| *x *= norm_max / norm);
+        for x in row {
+            *x *= norm_max / norm;
+        }
     }
 }
 

@@ -81,7 +81,7 @@ impl Episode {
 fn of_class(rows: &Rows, class: u8) -> Result<Vec<u32>, EvaluateError> {
     let mut found = Vec::new();
     for (row, &label) in (0_u32..).zip(rows.labels()) {
-        if label != 0.0 && label != 1.0 {
+        if ![0.0, 1.0].contains(&label) {
             return Err(EvaluateError::NotBinary);
         }
         if (label > 0.5) == (class == 1) {

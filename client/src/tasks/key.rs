@@ -11,8 +11,9 @@ use zeroize::Zeroizing;
 pub struct PopulationKey(hmac::Key);
 
 impl PopulationKey {
-    /// The key of these bytes, which are wiped (the expanded key inside the hash is not ours to wipe).
-    pub fn new(bytes: Zeroizing<[u8; 32]>) -> Self {
+    /// The key of these bytes. The caller's are wiped when dropped; the expanded key inside the hash is
+    /// not ours to wipe.
+    pub fn new(bytes: &Zeroizing<[u8; 32]>) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, bytes.as_slice()))
     }
 
@@ -56,7 +57,9 @@ impl PopulationKey {
         context.update(b"counterfoil/v1/task/");
         context.update(label.as_bytes());
         context.update(&[0]);
-        parts.iter().for_each(|part| context.update(part));
+        for part in parts {
+            context.update(part);
+        }
         let mut bytes = [0; 32];
         bytes.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
         bytes
