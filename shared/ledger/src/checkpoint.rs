@@ -17,8 +17,8 @@ use thiserror::Error;
 use crate::digest::Digest;
 use crate::signing::{Algorithm, PublicKey, Signature, SigningKey, VerifierKey, VerifierKeyError};
 use crate::tree::Head;
-pub use note::NoteSignature;
 use note::Note;
+pub use note::NoteSignature;
 
 /// The most bytes a checkpoint may have: room for hundreds of cosignatures.
 pub const CHECKPOINT_BYTES_MAX: usize = 64 * 1024;

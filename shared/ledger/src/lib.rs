@@ -24,7 +24,7 @@ pub mod digest;
 mod generated;
 pub mod log_store;
 pub mod memory;
-// pub mod population;
+pub mod population;
 pub mod receipt;
 pub mod record;
 pub mod signing;

@@ -141,10 +141,13 @@ pub struct SmallBlob {
     bytes: Vec<u8>,
 }
 
-/// A blob is larger than [`SMALL_BLOB_BYTES_MAX`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("expected a blob of at most {SMALL_BLOB_BYTES_MAX} bytes, got {0}")]
-pub struct BlobTooLarge(usize);
+/// A blob is larger than [`SMALL_BLOB_BYTES_MAX`]; here it is again.
+#[derive(Clone, PartialEq, Eq, Error)]
+#[error("expected a blob of at most {SMALL_BLOB_BYTES_MAX} bytes, got {}", .bytes.len())]
+pub struct BlobTooLarge {
+    /// The blob's bytes.
+    pub bytes: Vec<u8>,
+}
 
 /// Nothing was appended, or it is not known whether something was.
 #[derive(Debug, Error)]
@@ -170,7 +173,7 @@ impl SmallBlob {
     /// [`BlobTooLarge`] if there are more than [`SMALL_BLOB_BYTES_MAX`].
     pub fn new(bytes: Vec<u8>) -> Result<Self, BlobTooLarge> {
         if bytes.len() > SMALL_BLOB_BYTES_MAX {
-            return Err(BlobTooLarge(bytes.len()));
+            return Err(BlobTooLarge { bytes });
         }
         Ok(Self { digest: sha256(&bytes), bytes })
     }
@@ -189,5 +192,11 @@ impl SmallBlob {
 impl std::fmt::Debug for SmallBlob {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SmallBlob({}, {} bytes)", self.digest, self.bytes.len())
+    }
+}
+
+impl std::fmt::Debug for BlobTooLarge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "BlobTooLarge({} bytes)", self.bytes.len())
     }
 }

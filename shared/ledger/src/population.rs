@@ -1,1 +1,51 @@
-//! tmp
+//! The bank's own ledger: one population, one lifetime budget, one log.
+//!
+//! The order is: charge, then compute, then keep, then send.
+//!
+//! 1. [`PopulationLedger::reserve`] charges a release, durably, before any row is touched. Only
+//!    then is there a [`Reservation`].
+//! 2. The release is computed under the reservation.
+//! 3. [`PopulationLedger::release`] makes the noised bytes durable, then records that they may be
+//!    sent. Only then is there a [`Released`], and only its digest may be sent, any number of times.
+//! 4. [`PopulationLedger::acknowledge`] records that the coordinator's receipt is held.
+//!
+//! [`Reservation`], [`Interrupted`] and [`Released`] cannot be made otherwise, so code that asks for
+//! one cannot run before the entry that it stands for is durable.
+//!
+//! # What a restart finds
+//!
+//! | crash | in the log | [`PopulationLedger::open_work`] |
+//! |---|---|---|
+//! | before the reservation is durable | nothing | nothing: nothing was charged, no row was read |
+//! | after it, before the bytes are durable | Reserved | [`OpenWork::Recompute`]: nothing was sent |
+//! | after the bytes, before Released is durable | Reserved | [`OpenWork::Recompute`]: nothing was sent; the bytes are an orphan |
+//! | after Released, before or while sending | Released | [`OpenWork::Resend`]: the same bytes, whatever arrived before |
+//! | after the receipt, before Acknowledged | Released | [`OpenWork::Resend`]: the coordinator answers with the same leaf |
+//! | after Acknowledged | Acknowledged | nothing |
+//!
+//! A computation is started again at most [`RECOMPUTES_MAX`] times; after that the reservation stays
+//! charged and unreleased for ever, unless an operator voids it. Voiding is never automatic and is
+//! refused once the bytes were released.
+//!
+//! # The budget
+//!
+//! One RDP filter at one order, fixed by the cap before the charge that comes after it: a charge is
+//! refused if the sum of all charges that were not voided, each addition rounded up, would exceed the
+//! budget. The RDP of a release comes in as an argument: this crate counts and does not compute it.
+
+mod entry;
+mod error;
+mod ledger;
+mod sketch;
+mod state;
+mod token;
+
+pub use entry::{
+    Acknowledged, Cap, Entry, Opened, Recomputed, ReleasedEntry, ReserveRequest, Reserved, Resumed,
+    Stopped, UnitRelation, Voided,
+};
+pub use error::{LedgerError, Violation};
+pub use ledger::{PopulationLedger, blinded_head};
+pub use sketch::{Sketch, SketchKey};
+pub use state::{ChargeLine, Population, RECOMPUTES_MAX, Standing};
+pub use token::{Interrupted, OpenWork, Released, Reservation, ReserveOutcome};

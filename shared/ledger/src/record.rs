@@ -37,8 +37,9 @@ pub use plan::{Approval, PLAN_BYTES_MAX, Plan, PlanProposed, RunId, RunStarted};
 pub use round::{Abandoned, Closed, Extended, RoundOpened, RunFinished};
 
 pub(crate) use canonical::Wire;
-pub(crate) use field::{fixed, positive, rate};
+pub(crate) use field::{fixed, positive, rate, refused};
 pub(crate) use payload::payload;
+pub(crate) use plan::run_bytes;
 
 use thiserror::Error;
 

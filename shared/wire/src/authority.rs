@@ -4,8 +4,6 @@
 //! the certificate who the node is; what a request says about itself is ignored. Who may have which
 //! certificate is decided elsewhere. Time is always an argument.
 
-use std::net::IpAddr;
-
 use base64::{Engine as _, prelude::BASE64_STANDARD as STANDARD};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
@@ -13,7 +11,7 @@ use rcgen::{
     RevokedCertParams, SanType, SerialNumber,
 };
 use ring::rand::{SecureRandom as _, SystemRandom};
-use rustls_pki_types::{CertificateDer, pem::PemObject as _};
+use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 
 use crate::{Error, Identity, Role, digest::sha256, identity::certificate};
 
@@ -107,8 +105,8 @@ impl Authority {
     ///
     /// # Errors
     ///
-    /// [`Error::RoleOfCertificate`] unless `identity` is a coordinator's, [`Error::Signing`] if a
-    /// name is neither an IP address nor ASCII.
+    /// [`Error::RoleOfCertificate`] unless `identity` is a coordinator's, [`Error::ServerName`] if
+    /// there is no name or one that no client could ask for.
     pub fn issue_server(
         &self,
         request: &VerifiedRequest,
@@ -119,13 +117,10 @@ impl Authority {
         if identity.role() != Role::Coordinator {
             return Err(Error::RoleOfCertificate { kind: "server", role: identity.role() });
         }
-        let names = names
-            .iter()
-            .map(|name| match name.parse::<IpAddr>() {
-                Ok(address) => Ok(SanType::IpAddress(address)),
-                Err(_) => Ok(SanType::DnsName((*name).try_into()?)),
-            })
-            .collect::<Result<Vec<_>, Error>>()?;
+        if names.is_empty() {
+            return Err(Error::ServerName(String::new()));
+        }
+        let names = names.iter().map(|name| server_name(name)).collect::<Result<Vec<_>, _>>()?;
         self.issue(request, identity, names, ExtendedKeyUsagePurpose::ServerAuth, validity)
     }
 
@@ -221,6 +216,14 @@ fn params(common_name: &str, validity: Validity) -> Result<CertificateParams, Er
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, common_name);
     Ok(params)
+}
+
+fn server_name(name: &str) -> Result<SanType, Error> {
+    match ServerName::try_from(name) {
+        Ok(ServerName::IpAddress(address)) => Ok(SanType::IpAddress(address.into())),
+        Ok(ServerName::DnsName(name)) => Ok(SanType::DnsName(name.as_ref().try_into()?)),
+        Ok(_) | Err(_) => Err(Error::ServerName(name.to_owned())),
+    }
 }
 
 /// 126 random bits in 16 bytes; the first byte is never 0 and its sign bit never set, so that the

@@ -84,10 +84,7 @@ where
 /// # Errors
 ///
 /// [`Error::Control`] if no daemon listens, it does not answer in time, or its answer is no answer.
-pub async fn call<C: Serialize, A: DeserializeOwned>(
-    path: &Path,
-    command: &C,
-) -> Result<A, Error> {
+pub async fn call<C: Serialize, A: DeserializeOwned>(path: &Path, command: &C) -> Result<A, Error> {
     let exchange = async {
         let (read, mut write) = UnixStream::connect(path).await?.into_split();
         let mut bytes = serde_json::to_vec(command)?;

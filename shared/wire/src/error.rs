@@ -33,6 +33,12 @@ pub enum Error {
         /// The role asked for.
         role: crate::Role,
     },
+    /// A text that is no invitation.
+    #[error("invitation cannot be read: {0}")]
+    Invitation(&'static str),
+    /// A name that a server certificate cannot carry.
+    #[error("server name must be a DNS name or an IP address, got {0:?}")]
+    ServerName(String),
     /// An address that is not `host:port`.
     #[error("address must be host:port, got {0:?}")]
     Address(String),
@@ -132,6 +138,9 @@ pub enum Error {
         /// What came.
         got: &'static str,
     },
+    /// A contribution that is not the one that was released.
+    #[error("contribution must carry the {0} that was released, carries another")]
+    NotReleased(&'static str),
     /// Leaves that do not continue the reader's log.
     #[error("update must begin at leaf {expected}, begins at {got}")]
     Gap {
@@ -214,7 +223,10 @@ impl From<Error> for Status {
             Error::Status(status) => return Status::new(status.code(), status.message()),
             Error::Validity { .. }
             | Error::RoleOfCertificate { .. }
+            | Error::ServerName(_)
             | Error::Address(_)
+            | Error::Invitation(_)
+            | Error::NotReleased(_)
             | Error::Key(_)
             | Error::Certificate { .. }
             | Error::Signing(_)

@@ -5,7 +5,8 @@
 //! an [`Identity`] read from the peer's certificate, never from a message.
 //!
 //! Deliberately absent: the generated client. [`Connection`] is the only way to call the service,
-//! and [`Connection::contribute`] the only way to upload.
+//! and [`Connection::contribute`] the only way to upload: it takes a [`connection::Upload`], which
+//! needs the token of a durable release.
 
 pub mod authority;
 pub mod chunk;
@@ -13,6 +14,7 @@ pub mod connection;
 pub mod control;
 pub mod error;
 pub mod identity;
+pub mod invitation;
 pub mod limits;
 pub mod proto;
 pub mod server;
@@ -24,3 +26,4 @@ pub use authority::{Authority, NodeKey, Validity};
 pub use connection::Connection;
 pub use error::Error;
 pub use identity::{Identity, Role};
+pub use invitation::Invitation;

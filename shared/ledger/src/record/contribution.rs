@@ -1,7 +1,7 @@
 //! What a bank sends, and what it charged for it.
 
-use super::field::refused;
-use super::plan::run_bytes;
+use super::refused;
+use super::run_bytes;
 use super::{Institution, RecordError, RunId, Wire, fixed, positive, rate};
 use crate::digest::Digest;
 use crate::generated::record as message;

@@ -1,6 +1,6 @@
 //! Proof that a member misbehaved.
 
-use super::field::refused;
+use super::refused;
 use super::{Canonical, Contribution, Institution, RecordError, Text, Wire, fixed};
 use crate::digest::Digest;
 use crate::generated::record as message;
@@ -43,9 +43,7 @@ impl Fault {
         match name {
             "equivocation" => Ok(Self::Equivocation),
             "out-of-bound" => Ok(Self::OutOfBound),
-            other => {
-                Err(refused("fault", "equivocation or out-of-bound", format!("{other:?}")))
-            }
+            other => Err(refused("fault", "equivocation or out-of-bound", format!("{other:?}"))),
         }
     }
 }

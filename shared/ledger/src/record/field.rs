@@ -2,12 +2,13 @@
 
 use super::RecordError;
 
+/// The error for a field whose value is not allowed.
 pub(crate) fn refused(
     field: &'static str,
     expected: &'static str,
-    found: impl ToString,
+    found: impl Into<String>,
 ) -> RecordError {
-    RecordError::Field { field, expected, found: found.to_string() }
+    RecordError::Field { field, expected, found: found.into() }
 }
 
 /// A field of exactly `N` bytes: a digest, a key or a signature.
@@ -29,7 +30,7 @@ pub(crate) fn positive(field: &'static str, value: f64) -> Result<f64, RecordErr
     if value.is_finite() && value > 0.0 {
         return Ok(value);
     }
-    Err(refused(field, "a finite number above zero", value))
+    Err(refused(field, "a finite number above zero", value.to_string()))
 }
 
 /// A probability that is not zero.
@@ -37,5 +38,5 @@ pub(crate) fn rate(field: &'static str, value: f64) -> Result<f64, RecordError> 
     if value > 0.0 && value <= 1.0 {
         return Ok(value);
     }
-    Err(refused(field, "above zero and at most one", value))
+    Err(refused(field, "above zero and at most one", value.to_string()))
 }

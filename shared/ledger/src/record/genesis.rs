@@ -1,6 +1,6 @@
 //! The birth of a consortium.
 
-use super::field::refused;
+use super::refused;
 use super::{RecordError, Text, Wire, fixed};
 use crate::digest::Digest;
 use crate::generated::record as message;
@@ -53,7 +53,9 @@ impl QuorumRule {
     /// # Ok::<(), ledger::record::RecordError>(())
     /// ```
     pub fn is_met(self, count: usize, members: usize) -> bool {
-        let scaled = |n: usize, factor: u32| u128::try_from(n).unwrap_or(u128::MAX).saturating_mul(u128::from(factor));
+        let scaled = |n: usize, factor: u32| {
+            u128::try_from(n).unwrap_or(u128::MAX).saturating_mul(u128::from(factor))
+        };
         scaled(count, self.denominator) > scaled(members, self.numerator)
     }
 

@@ -1,6 +1,6 @@
 //! Changes of the roster.
 
-use super::field::refused;
+use super::refused;
 use super::{Canonical, Institution, RecordError, Text, Wire, fixed};
 use crate::digest::Digest;
 use crate::generated::record as message;
@@ -9,6 +9,10 @@ use crate::signing::{PublicKey, Signature, SigningKey};
 
 /// A change of the roster.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a log has few of them, and they are not kept in bulk"
+)]
 pub enum Member {
     /// An institution joins.
     Added(MemberAdded),

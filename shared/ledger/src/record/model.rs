@@ -1,6 +1,6 @@
 //! A meta-initialization.
 
-use super::plan::run_bytes;
+use super::run_bytes;
 use super::{RecordError, RunId, Wire, fixed};
 use crate::digest::Digest;
 use crate::generated::record as message;

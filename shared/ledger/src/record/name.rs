@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::RecordError;
-use super::field::refused;
+use super::refused;
 
 /// The name of an institution: 1 to 32 of a–z, 0–9 and `-`, beginning with a letter.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use super::field::refused;
+use super::refused;
 use super::{Institution, RecordError, Wire, fixed};
 use crate::digest::{Digest, DigestError, Sha256, sha256};
 use crate::generated::record as message;
@@ -143,7 +143,7 @@ impl Wire for PlanProposed {
 
     fn from_message(m: message::PlanProposed) -> Result<Self, RecordError> {
         let text = String::from_utf8(m.plan)
-            .map_err(|error| refused("plan", "text in UTF-8", error.utf8_error()))?;
+            .map_err(|error| refused("plan", "text in UTF-8", error.utf8_error().to_string()))?;
         Ok(Self { plan: Plan::new(text)? })
     }
 }
@@ -160,10 +160,7 @@ impl Wire for Approval {
     }
 
     fn from_message(m: message::Approval) -> Result<Self, RecordError> {
-        Ok(Self {
-            institution: Institution::new(m.institution)?,
-            plan: fixed("plan", &m.plan)?,
-        })
+        Ok(Self { institution: Institution::new(m.institution)?, plan: fixed("plan", &m.plan)? })
     }
 }
 
@@ -179,9 +176,6 @@ impl Wire for RunStarted {
     }
 
     fn from_message(m: message::RunStarted) -> Result<Self, RecordError> {
-        Ok(Self {
-            plan: fixed("plan", &m.plan)?,
-            approvals: m.approvals.into_iter().collect(),
-        })
+        Ok(Self { plan: fixed("plan", &m.plan)?, approvals: m.approvals.into_iter().collect() })
     }
 }

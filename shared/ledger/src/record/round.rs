@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::plan::run_bytes;
+use super::run_bytes;
 use super::{Institution, RecordError, RunId, Text, Wire, fixed};
 use crate::digest::Digest;
 use crate::generated::record as message;

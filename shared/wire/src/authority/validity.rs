@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::Error;
+use crate::{Error, identity::certificate};
 
 /// 9999-12-31T23:59:59Z, the last moment that X.509 can write.
 const LAST_MS: u64 = 253_402_300_799_000;
@@ -26,6 +26,18 @@ impl Validity {
         } else {
             Err(Error::Validity { not_before_ms, not_after_ms })
         }
+    }
+
+    /// The validity of a certificate (DER). That the certificate is genuine is not checked here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Certificate`] if it is no certificate, [`Error::Validity`] if its times are none.
+    pub fn of_certificate(der: &[u8]) -> Result<Self, Error> {
+        let parsed = certificate(der)?;
+        let ms = |time: i64| u64::try_from(time).unwrap_or_default().saturating_mul(1000);
+        let validity = parsed.validity();
+        Self::new(ms(validity.not_before.timestamp()), ms(validity.not_after.timestamp()))
     }
 
     /// When it begins.

@@ -44,7 +44,7 @@ pub(super) async fn channel(address: &str, tls: &ClientTls) -> Result<Channel, E
         async move {
             let connecting = connect(&address, name, &tls);
             let connected = timeout(limits::CONNECT_TIMEOUT, connecting).await;
-            let stream = connected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+            let stream = connected.map_err(|_| timed_out())??;
             Ok::<_, io::Error>(TokioIo::new(stream))
         }
     });
@@ -66,7 +66,13 @@ async fn connect(
     let stream = TlsConnector::from(tls.config()).connect(name, tcp).await?;
     let mut stream = BufReader::with_capacity(READ_AHEAD_BYTES, stream);
     if stream.fill_buf().await?.is_empty() {
-        return Err(io::ErrorKind::UnexpectedEof.into());
+        let why = "the coordinator hung up before its first word";
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
     }
     Ok(stream)
+}
+
+fn timed_out() -> io::Error {
+    let why = format!("the coordinator did not answer within {:?}", limits::CONNECT_TIMEOUT);
+    io::Error::new(io::ErrorKind::TimedOut, why)
 }

@@ -8,6 +8,11 @@ use std::{
     time::Duration,
 };
 
+use ledger::{
+    population::Released,
+    record::{Canonical as _, Contribution},
+    signing::Signature,
+};
 use prost::bytes::Bytes;
 use tokio::{sync::watch, time::timeout};
 use tokio_stream::Stream;
@@ -15,7 +20,8 @@ use tonic::Status;
 
 use crate::{
     Error, chunk,
-    limits::{BLOB_BYTES_MAX, HEADER_BYTES_MAX},
+    digest::sha256,
+    limits::BLOB_BYTES_MAX,
     proto::{ContributeRequest, ContributionHeader},
 };
 
@@ -27,16 +33,44 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// The canonical Contribution body, the record key's signature on it, and the vector.
+    /// The contribution of `released`, with the record key's signature on its canonical body, and
+    /// the vector. A [`Released`] exists only once the charge and these very bytes are durable.
     ///
     /// # Errors
     ///
-    /// [`Error::TooLong`] if the body or the vector is above its limit.
-    pub fn new(contribution: Vec<u8>, signature: Vec<u8>, vector: Bytes) -> Result<Self, Error> {
-        within("contribution header", contribution.len(), HEADER_BYTES_MAX as u64)?;
-        within("vector", vector.len(), BLOB_BYTES_MAX)?;
-        let header =
-            ContributionHeader { contribution: contribution.into(), signature: signature.into() };
+    /// [`Error::WrongDigest`] if the vector is not the one that was released,
+    /// [`Error::NotReleased`] if the contribution speaks of another release, [`Error::TooLong`] if
+    /// the vector is above its limit.
+    pub fn new(
+        released: &Released,
+        contribution: &Contribution,
+        signature: &Signature,
+        vector: Bytes,
+    ) -> Result<Self, Error> {
+        let length = vector.len() as u64;
+        if length > BLOB_BYTES_MAX {
+            return Err(Error::TooLong { what: "vector", length, limit: BLOB_BYTES_MAX });
+        }
+        let (expected, got) = (*released.vector().as_bytes(), sha256(&vector));
+        if expected != got {
+            return Err(Error::WrongDigest { expected, got });
+        }
+        let request = released.request();
+        let told = [
+            ("run", contribution.run == request.run),
+            ("round", contribution.round == request.round),
+            ("plan", contribution.plan == request.plan),
+            ("model", contribution.model == request.model),
+            ("vector", contribution.vector == *released.vector()),
+            ("charge", contribution.charge == request.charge),
+        ];
+        if let Some((what, _)) = told.into_iter().find(|(_, same)| !same) {
+            return Err(Error::NotReleased(what));
+        }
+        let header = ContributionHeader {
+            contribution: contribution.encode().into(),
+            signature: signature.as_bytes().to_vec().into(),
+        };
         Ok(Self { header, vector })
     }
 
@@ -89,9 +123,4 @@ pub(super) async fn while_taken<T>(
             Err(_) => return Err(Error::Stalled(progress)),
         }
     }
-}
-
-const fn within(what: &'static str, length: usize, limit: u64) -> Result<(), Error> {
-    let length = length as u64;
-    if length > limit { Err(Error::TooLong { what, length, limit }) } else { Ok(()) }
 }

@@ -65,7 +65,8 @@ impl Connections {
         before - live.len()
     }
 
-    /// Enters a connection, unless its peer has `limits` of its kind already.
+    /// Enters a connection, unless as many of its kind live already: `per_identity_max` with this
+    /// identity, or `uncertified_max` without any.
     pub(super) fn enter(
         &self,
         peer: &Peer,

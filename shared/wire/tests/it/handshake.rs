@@ -1,7 +1,7 @@
 //! Who gets in, and whom a node takes for the coordinator.
 
 use prost::bytes::Bytes;
-use rcgen::{CertificateParams, KeyPair, SanType};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, SanType};
 use rustls::version::{TLS12, TLS13};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -106,21 +106,50 @@ async fn a_certificate_counts_only_within_its_validity() {
 }
 
 #[tokio::test]
-async fn a_server_certificate_is_no_client_certificate() {
+async fn a_certificate_for_servers_is_no_client_certificate() {
     let world = World::new();
     let served = world.serve().await;
-    let server = world.coordinator(CONSORTIUM, &["localhost"]);
-    alert(served.open(&world.member(&server)).await);
+    let coordinator = world.coordinator(CONSORTIUM, &["localhost"]);
+    alert(served.open(&world.member(&coordinator)).await);
+    let uri = identity(Role::Bank, "north").uri();
+    let bank = world.forge(&uri, ExtendedKeyUsagePurpose::ServerAuth);
+    alert(served.open(&world.member(&bank)).await);
 }
 
 #[tokio::test]
-async fn a_client_certificate_is_no_server_certificate() {
+async fn a_certificate_for_clients_is_no_server_certificate() {
     let world = World::new();
-    let bank = world.bank("north");
+    let uri = identity(Role::Coordinator, "coordinator").uri();
+    let wrong = world.forge(&uri, ExtendedKeyUsagePurpose::ClientAuth);
+    let tls = world.server_tls(&wrong, &world.crl(&[]));
+    let served = serve(tls, AcceptLimits::default(), TestService::default()).await;
+    for tls in [world.member(&world.bank("north")), world.joining()] {
+        let refused = invalid_certificate(served.open(&tls).await);
+        assert!(refused.contains("Purpose"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_bank_cannot_pose_as_the_coordinator() {
+    let world = World::new();
+    let uri = identity(Role::Bank, "north").uri();
+    let bank = world.forge(&uri, ExtendedKeyUsagePurpose::ServerAuth);
     let tls = world.server_tls(&bank, &world.crl(&[]));
     let served = serve(tls, AcceptLimits::default(), TestService::default()).await;
-    let refused = invalid_certificate(served.open(&world.member(&bank)).await);
-    assert!(refused.contains("NotValidForName") || refused.contains("Purpose"), "{refused}");
+    for tls in [world.member(&world.bank("south")), world.joining()] {
+        let refused = invalid_certificate(served.open(&tls).await);
+        assert!(refused.contains("expected this consortium's coordinator"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_coordinator_is_no_client() {
+    let world = World::new();
+    let served = world.serve().await;
+    let uri = identity(Role::Coordinator, "coordinator").uri();
+    let posing = world.forge(&uri, ExtendedKeyUsagePurpose::ClientAuth);
+    let refused = served.open(&world.member(&posing)).await;
+    assert!(matches!(refused, Err(Error::Transport(_))), "{refused:?}");
 }
 
 #[tokio::test]

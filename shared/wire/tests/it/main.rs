@@ -11,6 +11,7 @@ mod chunks;
 mod handshake;
 mod identity;
 mod limits;
+mod release;
 mod revocation;
 mod service;
 mod transfer;

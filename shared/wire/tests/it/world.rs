@@ -10,15 +10,27 @@ use std::{
     time::Duration,
 };
 
+use hyper_util::rt::TokioIo;
+use rcgen::{
+    CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair, SanType, SubjectPublicKeyInfo,
+};
 use rustls::{ClientConfig, RootCertStore, pki_types::UnixTime};
 use rustls_pki_types::{
     CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, pem::PemObject,
 };
 use tokio::{net::TcpStream, sync::oneshot, task::JoinHandle};
 use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_stream::Stream;
+use tonic::{
+    Request, Response, Status,
+    codegen::http::uri::PathAndQuery,
+    transport::{Channel, Endpoint},
+};
+use tower::service_fn;
 use wire::{
     Authority, Connection, Error, Identity, NodeKey, Role, Validity,
     authority::{Issued, RevokedSerial, VerifiedRequest},
+    proto::{ContributeRequest, Receipt},
     server,
     tls::{AcceptLimits, Acceptor, ClientTls, Clock, ServerMaterial, ServerTls, TimeProvider},
 };
@@ -162,6 +174,23 @@ impl World {
         ClientTls::join(self.authority.digest(), CONSORTIUM, self.clock()).unwrap()
     }
 
+    /// A certificate that the authority would never make.
+    pub(crate) fn forge(&self, uri: &str, purpose: ExtendedKeyUsagePurpose) -> Node {
+        let key = NodeKey::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        params.subject_alt_names.push(SanType::URI(uri.try_into().unwrap()));
+        params.extended_key_usages = vec![purpose];
+        let ca = CertificateDer::from(self.authority.certificate());
+        let ca_key = KeyPair::from_pem(&self.authority.key_pem()).unwrap();
+        let issuer = Issuer::from_ca_cert_der(&ca, ca_key).unwrap();
+        let pair = KeyPair::from_pem(&key.to_pem()).unwrap();
+        let public = rcgen::PublicKeyData::subject_public_key_info(&pair);
+        let public = SubjectPublicKeyInfo::from_der(&public).unwrap();
+        let certificate = params.signed_by(&public, &issuer).unwrap().der().to_vec();
+        let key_digest = key.digest();
+        Node { key, issued: Issued { certificate, serial: vec![], key_digest } }
+    }
+
     /// A TLS client as others would write it, with the settings of a library's defaults.
     pub(crate) fn foreign_client(
         &self,
@@ -191,8 +220,17 @@ impl World {
 }
 
 pub(crate) async fn serve(tls: ServerTls, limits: AcceptLimits, service: TestService) -> Served {
+    serve_at(SocketAddr::from(([127, 0, 0, 1], 0)), tls, limits, service).await
+}
+
+pub(crate) async fn serve_at(
+    address: SocketAddr,
+    tls: ServerTls,
+    limits: AcceptLimits,
+    service: TestService,
+) -> Served {
     let acceptor = Acceptor::new(tls, limits);
-    let incoming = acceptor.listen("127.0.0.1:0").await.unwrap();
+    let incoming = acceptor.listen(address).await.unwrap();
     let address = incoming.local_addr();
     let router = server::builder(&acceptor).add_service(server::coordinator(service));
     let (stop, stopped) = oneshot::channel();
@@ -204,7 +242,34 @@ pub(crate) async fn serve(tls: ServerTls, limits: AcceptLimits, service: TestSer
     Served { address, acceptor, stop, task }
 }
 
+/// Waits until `done`, by letting others run.
+pub(crate) async fn until(done: impl Fn() -> bool) {
+    soon(async {
+        while !done() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 impl Served {
+    /// A channel that keeps to none of our limits.
+    pub(crate) async fn hostile_channel(&self, world: &World, node: &Node) -> Channel {
+        let config = world.foreign_client(&[&rustls::version::TLS13], &["h2"], Some(node));
+        let address = self.address;
+        let connector = service_fn(move |_| {
+            let config = Arc::clone(&config);
+            async move {
+                let tcp = TcpStream::connect(address).await?;
+                let name = ServerName::try_from("localhost").unwrap();
+                let stream = TlsConnector::from(config).connect(name, tcp).await?;
+                Ok::<_, std::io::Error>(TokioIo::new(stream))
+            }
+        });
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
+        soon(endpoint.connect_with_connector(connector)).await.unwrap()
+    }
+
     pub(crate) async fn open(&self, tls: &ClientTls) -> Result<Connection, Error> {
         let address = self.address.to_string();
         soon(Connection::open(&address, tls, Duration::from_secs(10))).await
@@ -218,4 +283,25 @@ impl Served {
         let name = ServerName::try_from("localhost").unwrap();
         soon(TlsConnector::from(Arc::clone(config)).connect(name, tcp)).await
     }
+}
+
+/// A `Contribute` call with any messages.
+pub(crate) async fn hostile_contribute(
+    channel: Channel,
+    messages: impl Stream<Item = ContributeRequest> + Send + 'static,
+) -> Result<Receipt, Status> {
+    hostile_call(channel, Request::new(messages)).await
+}
+
+/// A `Contribute` call with any headers.
+pub(crate) async fn hostile_call(
+    channel: Channel,
+    call: Request<impl Stream<Item = ContributeRequest> + Send + 'static>,
+) -> Result<Receipt, Status> {
+    let mut grpc = tonic::client::Grpc::new(channel);
+    soon(grpc.ready()).await.unwrap();
+    let path = PathAndQuery::from_static("/counterfoil.v1.Coordinator/Contribute");
+    let codec = tonic_prost::ProstCodec::<ContributeRequest, Receipt>::default();
+    let call = grpc.client_streaming(call, path, codec);
+    soon(call).await.map(Response::into_inner)
 }

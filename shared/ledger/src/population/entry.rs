@@ -1,0 +1,395 @@
+//! What the entries of a population's ledger say.
+
+use super::Sketch;
+use crate::digest::Digest;
+use crate::generated::population as message;
+use crate::record::{
+    Charge, Institution, RecordError, RunId, TaskChange, Text, Wire, fixed, payload, positive,
+    refused, run_bytes,
+};
+
+payload! {
+    /// What an entry of a population's ledger says. All are by the bank.
+    pub enum Entry, genesis Opened {
+        /// The population is registered. Leaf 0.
+        1 => Opened(Opened),
+        /// The lifetime budget is set or changed.
+        2 => Cap(Cap),
+        /// A release is charged, before any row is touched.
+        3 => Reserved(Reserved),
+        /// The noised bytes are durable and may be sent.
+        4 => Released(ReleasedEntry),
+        /// The computation starts again under the same reservation; nothing was sent.
+        5 => Recomputed(Recomputed),
+        /// An operator gives a reservation back.
+        6 => Voided(Voided),
+        /// The coordinator's receipt is held.
+        7 => Acknowledged(Acknowledged),
+        /// Nothing is released from here on.
+        8 => Stopped(Stopped),
+        /// Releases are allowed again.
+        9 => Resumed(Resumed),
+    }
+}
+
+/// A population is registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The institution.
+    pub institution: Institution,
+    /// The population's name at the bank; not empty.
+    pub population: Text<64>,
+    /// What is protected: `customer`, `account`, `loan`; not empty.
+    pub unit: Text<32>,
+    /// Which data sets are neighbours.
+    pub relation: UnitRelation,
+    /// Random, so that two populations never share a genesis digest.
+    pub nonce: [u8; 32],
+    /// A keyed sketch of the unit ids.
+    pub sketch: Sketch,
+}
+
+/// Which data sets are neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum UnitRelation {
+    /// One has one unit more.
+    AddRemove,
+    /// One unit is another.
+    ReplaceOne,
+}
+
+/// The lifetime budget: an RDP filter at one fixed order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cap {
+    epsilon: f64,
+    delta: f64,
+    order: f64,
+    budget: f64,
+    reason: Text<256>,
+}
+
+/// A release to be charged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReserveRequest {
+    /// The genesis digest of the consortium.
+    pub consortium: Digest,
+    /// The run.
+    pub run: RunId,
+    /// The round's number.
+    pub round: u32,
+    /// SHA-256 of the plan's exact bytes.
+    pub plan: Digest,
+    /// SHA-256 of the meta-initialization.
+    pub model: Digest,
+    /// The mechanism's parameters.
+    pub charge: Charge,
+    /// The RDP of the release at the filter's order; finite and above zero.
+    pub rdp: f64,
+}
+
+/// A release is charged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reserved {
+    /// What is charged.
+    pub request: ReserveRequest,
+    /// The RDP of all charges at the filter's order, this one included.
+    pub cumulative_rdp: f64,
+}
+
+/// The noised bytes are durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleasedEntry {
+    /// The leaf of the reservation.
+    pub reservation: u64,
+    /// SHA-256 of the bytes.
+    pub vector: Digest,
+}
+
+/// The computation starts again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recomputed {
+    /// The leaf of the reservation.
+    pub reservation: u64,
+}
+
+/// A reservation is given back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Voided {
+    /// The leaf of the reservation.
+    pub reservation: u64,
+    /// Who and why, for people.
+    pub reason: Text<256>,
+}
+
+/// The coordinator's receipt is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// The leaf of the reservation.
+    pub reservation: u64,
+    /// The leaf of the Accepted record in the consortium's log.
+    pub index: u64,
+    /// SHA-256 of the receipt as it is stored.
+    pub receipt: Digest,
+}
+
+/// Nothing is released from here on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// Who and why, for people.
+    pub reason: Text<256>,
+}
+
+/// Releases are allowed again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resumed {
+    /// Who and why, for people.
+    pub reason: Text<256>,
+}
+
+impl UnitRelation {
+    /// `add-remove` or `replace-one`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AddRemove => "add-remove",
+            Self::ReplaceOne => "replace-one",
+        }
+    }
+
+    /// The relation called `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError::Field`] if none is called so.
+    pub fn from_name(name: &str) -> Result<Self, RecordError> {
+        match name {
+            "add-remove" => Ok(Self::AddRemove),
+            "replace-one" => Ok(Self::ReplaceOne),
+            other => Err(refused("relation", "add-remove or replace-one", format!("{other:?}"))),
+        }
+    }
+}
+
+impl Cap {
+    /// A filter at `order` with `budget`, which keeps all releases together within `epsilon` at
+    /// `delta`. That the four belong together is for the accountant to see to.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError::Field`] unless all are finite, epsilon and budget above zero, delta between zero
+    /// and one, and the order above one.
+    pub fn new(
+        epsilon: f64,
+        delta: f64,
+        order: f64,
+        budget: f64,
+        reason: Text<256>,
+    ) -> Result<Self, RecordError> {
+        let delta = positive("delta", delta)?;
+        if delta >= 1.0 {
+            return Err(refused("delta", "below one", delta.to_string()));
+        }
+        let order = positive("order", order)?;
+        if order <= 1.0 {
+            return Err(refused("order", "above one", order.to_string()));
+        }
+        let (epsilon, budget) = (positive("epsilon", epsilon)?, positive("budget", budget)?);
+        Ok(Self { epsilon, delta, order, budget, reason })
+    }
+
+    /// The largest epsilon that all releases together may reach.
+    pub const fn epsilon(&self) -> f64 {
+        self.epsilon
+    }
+
+    /// The delta of that epsilon.
+    pub const fn delta(&self) -> f64 {
+        self.delta
+    }
+
+    /// The order of the filter.
+    pub const fn order(&self) -> f64 {
+        self.order
+    }
+
+    /// The largest cumulative RDP at that order.
+    pub const fn budget(&self) -> f64 {
+        self.budget
+    }
+
+    /// Who set it and why.
+    pub const fn reason(&self) -> &Text<256> {
+        &self.reason
+    }
+}
+
+impl Wire for Opened {
+    type Message = message::Opened;
+    const TYPE: &'static str = "opened";
+
+    fn to_message(&self) -> message::Opened {
+        message::Opened {
+            institution: self.institution.to_string(),
+            population: self.population.to_string(),
+            unit: self.unit.to_string(),
+            relation: self.relation.as_str().to_owned(),
+            nonce: self.nonce.to_vec(),
+            sketch: self.sketch.to_bytes(),
+        }
+    }
+
+    fn from_message(m: message::Opened) -> Result<Self, RecordError> {
+        if m.population.is_empty() || m.unit.is_empty() {
+            return Err(refused("population and unit", "named", "an empty name"));
+        }
+        Ok(Self {
+            institution: Institution::new(m.institution)?,
+            population: Text::new(m.population)?,
+            unit: Text::new(m.unit)?,
+            relation: UnitRelation::from_name(&m.relation)?,
+            nonce: fixed("nonce", &m.nonce)?,
+            sketch: Sketch::from_bytes(&m.sketch)?,
+        })
+    }
+}
+
+impl Wire for Cap {
+    type Message = message::Cap;
+    const TYPE: &'static str = "cap";
+
+    fn to_message(&self) -> message::Cap {
+        message::Cap {
+            epsilon: self.epsilon,
+            delta: self.delta,
+            order: self.order,
+            budget: self.budget,
+            reason: self.reason.to_string(),
+        }
+    }
+
+    fn from_message(m: message::Cap) -> Result<Self, RecordError> {
+        Self::new(m.epsilon, m.delta, m.order, m.budget, Text::new(m.reason)?)
+    }
+}
+
+impl Wire for Reserved {
+    type Message = message::Reserved;
+    const TYPE: &'static str = "reserved";
+
+    fn to_message(&self) -> message::Reserved {
+        let request = &self.request;
+        message::Reserved {
+            consortium: request.consortium.as_bytes().to_vec(),
+            run: run_bytes(&request.run),
+            round: request.round,
+            plan: request.plan.as_bytes().to_vec(),
+            model: request.model.as_bytes().to_vec(),
+            noise_multiplier: request.charge.noise_multiplier(),
+            sampling_rate: request.charge.sampling_rate(),
+            task_change: request.charge.task_change().as_str().to_owned(),
+            rdp: request.rdp,
+            cumulative_rdp: self.cumulative_rdp,
+        }
+    }
+
+    fn from_message(m: message::Reserved) -> Result<Self, RecordError> {
+        let task_change = TaskChange::from_name(&m.task_change)?;
+        Ok(Self {
+            request: ReserveRequest {
+                consortium: fixed("consortium", &m.consortium)?,
+                run: fixed("run", &m.run)?,
+                round: m.round,
+                plan: fixed("plan", &m.plan)?,
+                model: fixed("model", &m.model)?,
+                charge: Charge::new(m.noise_multiplier, m.sampling_rate, task_change)?,
+                rdp: positive("rdp", m.rdp)?,
+            },
+            cumulative_rdp: positive("cumulative_rdp", m.cumulative_rdp)?,
+        })
+    }
+}
+
+impl Wire for ReleasedEntry {
+    type Message = message::Released;
+    const TYPE: &'static str = "released";
+
+    fn to_message(&self) -> message::Released {
+        message::Released { reservation: self.reservation, vector: self.vector.as_bytes().to_vec() }
+    }
+
+    fn from_message(m: message::Released) -> Result<Self, RecordError> {
+        Ok(Self { reservation: m.reservation, vector: fixed("vector", &m.vector)? })
+    }
+}
+
+impl Wire for Recomputed {
+    type Message = message::Recomputed;
+    const TYPE: &'static str = "recomputed";
+
+    fn to_message(&self) -> message::Recomputed {
+        message::Recomputed { reservation: self.reservation }
+    }
+
+    fn from_message(m: message::Recomputed) -> Result<Self, RecordError> {
+        Ok(Self { reservation: m.reservation })
+    }
+}
+
+impl Wire for Voided {
+    type Message = message::Voided;
+    const TYPE: &'static str = "voided";
+
+    fn to_message(&self) -> message::Voided {
+        message::Voided { reservation: self.reservation, reason: self.reason.to_string() }
+    }
+
+    fn from_message(m: message::Voided) -> Result<Self, RecordError> {
+        Ok(Self { reservation: m.reservation, reason: Text::new(m.reason)? })
+    }
+}
+
+impl Wire for Acknowledged {
+    type Message = message::Acknowledged;
+    const TYPE: &'static str = "acknowledged";
+
+    fn to_message(&self) -> message::Acknowledged {
+        message::Acknowledged {
+            reservation: self.reservation,
+            index: self.index,
+            receipt: self.receipt.as_bytes().to_vec(),
+        }
+    }
+
+    fn from_message(m: message::Acknowledged) -> Result<Self, RecordError> {
+        Ok(Self {
+            reservation: m.reservation,
+            index: m.index,
+            receipt: fixed("receipt", &m.receipt)?,
+        })
+    }
+}
+
+impl Wire for Stopped {
+    type Message = message::Stopped;
+    const TYPE: &'static str = "stopped";
+
+    fn to_message(&self) -> message::Stopped {
+        message::Stopped { reason: self.reason.to_string() }
+    }
+
+    fn from_message(m: message::Stopped) -> Result<Self, RecordError> {
+        Ok(Self { reason: Text::new(m.reason)? })
+    }
+}
+
+impl Wire for Resumed {
+    type Message = message::Resumed;
+    const TYPE: &'static str = "resumed";
+
+    fn to_message(&self) -> message::Resumed {
+        message::Resumed { reason: self.reason.to_string() }
+    }
+
+    fn from_message(m: message::Resumed) -> Result<Self, RecordError> {
+        Ok(Self { reason: Text::new(m.reason)? })
+    }
+}
