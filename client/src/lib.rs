@@ -1,1 +1,5 @@
 //! The bank's node.
+
+pub mod data;
+pub mod evaluate;
+pub mod tasks;
