@@ -49,6 +49,8 @@ pub struct Membership {
     pub cosign_key: PublicKey,
     /// SHA-256 of the TLS key.
     pub tls_key_digest: Digest,
+    /// The leaf that admitted it.
+    pub admitted: u64,
     /// The leaf that put it out; none while it is active.
     pub revoked: Option<u64>,
 }

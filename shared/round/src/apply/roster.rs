@@ -36,7 +36,7 @@ pub(super) fn member(
     index: u64,
 ) -> Result<(), Violation> {
     match member {
-        Member::Added(added) => add(consortium, added),
+        Member::Added(added) => add(consortium, added, index),
         Member::Revoked(revoked) => {
             let name = &revoked.institution;
             if consortium.active(name).is_none() {
@@ -53,7 +53,7 @@ pub(super) fn member(
     }
 }
 
-fn add(consortium: &mut Consortium, added: &MemberAdded) -> Result<(), Violation> {
+fn add(consortium: &mut Consortium, added: &MemberAdded, index: u64) -> Result<(), Violation> {
     let keys = &added.keys;
     let name = &keys.institution;
     if consortium.members.contains_key(name) {
@@ -74,6 +74,7 @@ fn add(consortium: &mut Consortium, added: &MemberAdded) -> Result<(), Violation
         record_key: keys.record_key,
         cosign_key: keys.cosign_key,
         tls_key_digest: keys.tls_key_digest,
+        admitted: index,
         revoked: None,
     };
     consortium.members.insert(name.clone(), member);

@@ -1,0 +1,196 @@
+//! The one writer: requests go in, records come out, in one order.
+//!
+//! A single thread holds the state and the log. It takes what has queued up, decides each request
+//! against the state that the ones before it lead to, commits all their records in one append (one
+//! fsync), signs one checkpoint and answers everybody with a proof. So fewer fsyncs than requests are
+//! needed the busier it gets, and no lock is ever held across a write.
+//!
+//! | crash | what recovery finds |
+//! |---|---|
+//! | before the append returns | all of the batch or none; nobody was answered; clients ask again |
+//! | after the append, before the checkpoint | the records; the checkpoint is signed again, to the same bytes |
+//! | after the checkpoint, before an answer | the record; the retry is answered with a fresh proof of the same leaf |
+//! | between an accepted contribution and the close | the contributions; the sum is computed again |
+//! | before the close is committed | the model's blobs, perhaps, and no record of them; the same bytes are computed again |
+
+mod batch;
+mod handle;
+mod published;
+mod recover;
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+pub(crate) use handle::{Answer, Command, Handle, Submission, Vector};
+use ledger::checkpoint::{LogIdentity, SignedCheckpoint};
+use ledger::log_store::{BlobStore, LogStore};
+use ledger::signing::SigningKey;
+use ledger::time::Timestamp;
+pub(crate) use published::{Published, Tail};
+pub(crate) use recover::recover;
+use round::decide::{Request, Work, wake, work};
+use round::state::State;
+use tokio::sync::watch;
+
+use crate::aggregate::{self, Job};
+use crate::error::Error;
+
+/// How many commands one commit takes at most.
+const BATCH_MAX: usize = 1024;
+/// The longest wait without looking at the clock again.
+const NAP_MAX: Duration = Duration::from_secs(1);
+
+/// The keys that the coordinator signs with.
+pub(crate) struct Keys {
+    pub(crate) operator: SigningKey,
+    pub(crate) log: SigningKey,
+}
+
+/// The one writer.
+pub(crate) struct Sequencer<L, B> {
+    log: L,
+    blobs: B,
+    keys: Keys,
+    identity: LogIdentity,
+    state: Arc<State>,
+    inbox: Receiver<Command>,
+    aggregator: aggregate::Handle,
+    /// True while the aggregator works on what is due.
+    computing: bool,
+    published: watch::Sender<Arc<Published>>,
+    tail: Arc<Tail>,
+    clock: fn() -> Timestamp,
+}
+
+impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
+    /// Serves commands until all handles are gone, it is told to stop, or storage fails.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Storage`] or [`Error::Damaged`]: then nothing further may be promised, and the
+    /// process ends.
+    pub(crate) fn run(mut self) -> Result<(), Error> {
+        self.set_to_work();
+        loop {
+            let mut commands = vec![];
+            match self.inbox.recv_timeout(self.nap()) {
+                Ok(command) => commands.push(command),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            commands.extend(self.inbox.try_iter().take(BATCH_MAX));
+            if !self.turn(commands)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One turn: everything that has queued up, and what time has brought. False once told to stop.
+    fn turn(&mut self, commands: Vec<Command>) -> Result<bool, Error> {
+        let mut batch = batch::Batch::new(&self.state, &self.keys, (self.clock)());
+        let mut going = true;
+        for command in commands {
+            match command {
+                Command::Submit(submission) => batch.submit(submission),
+                Command::Computed(computed) => {
+                    self.computing = false;
+                    let computed = computed?;
+                    batch.submit(Submission::unanswered(computed.request, computed.blobs));
+                }
+                Command::Read { range, reply } => {
+                    let leaves = self.log.leaves(range).map_err(|error| Error::storage(&error));
+                    let _ = reply.send(leaves);
+                }
+                Command::Export { directory, reply } => {
+                    let _ = reply.send(self.export(&directory));
+                }
+                Command::Stop => going = false,
+            }
+        }
+        if wake(&self.state).is_some_and(|due| due <= batch.at()) || self.waiting_run() {
+            batch.submit(Submission::unanswered(Request::Tick, vec![]));
+        }
+        self.commit(batch)?;
+        self.set_to_work();
+        Ok(going)
+    }
+
+    /// True if a plan may have its quorum while nothing runs.
+    fn waiting_run(&self) -> bool {
+        let consortium = self.state.consortium.as_ref();
+        consortium.is_some_and(|c| c.run.is_none() && !c.proposals.is_empty())
+    }
+
+    /// Commits a batch in one append, then signs, folds, publishes and answers.
+    fn commit(&mut self, batch: batch::Batch<'_>) -> Result<(), Error> {
+        let batch::Decided { state, leaves, blobs, vectors, answers, failure } = batch.finish();
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        if !leaves.is_empty() {
+            let expected = self.log.head();
+            let bytes: Vec<_> = leaves.into_iter().map(ledger::record::Leaf::into_bytes).collect();
+            // Durable from here on, or an error and the end of this process.
+            let head = self
+                .log
+                .append(&expected, &bytes, &blobs)
+                .map_err(|error| Error::storage(&error))?;
+            let checkpoint = SignedCheckpoint::sign(&self.identity.genesis, head, &self.keys.log)
+                .map_err(|error| Error::storage(&error))?;
+            self.log.put_checkpoint(checkpoint.text()).map_err(|error| Error::storage(&error))?;
+            self.state = Arc::new(state);
+            self.tail.extend(expected.size, bytes);
+            let published = Published::new(Arc::clone(&self.state), &checkpoint);
+            self.published.send_replace(Arc::new(published));
+            for vector in vectors {
+                self.aggregator.send(Job::Add(vector));
+            }
+        }
+        let checkpoint = Arc::clone(&self.published.borrow().checkpoint);
+        for answer in answers {
+            answer.send(&self.log, &checkpoint);
+        }
+        Ok(())
+    }
+
+    /// Hands the aggregator what is due; one piece of work at a time.
+    fn set_to_work(&mut self) {
+        if self.computing {
+            return;
+        }
+        let (Some(run), Some(work)) = (self.state.run(), work(&self.state, (self.clock)())) else {
+            return;
+        };
+        let job = match (work, self.state.round(), run.model) {
+            (Work::Initialize(plan), ..) => Job::Initialize { run: run.id, plan },
+            (Work::Aggregate(plan), Some(round), Some(model)) => Job::Finish {
+                run: run.id,
+                plan,
+                round: round.number,
+                survivors: round
+                    .accepted
+                    .iter()
+                    .map(|(name, accepted)| (name.clone(), accepted.contribution.vector))
+                    .collect(),
+                model,
+            },
+            (Work::Aggregate(_), ..) => return,
+        };
+        self.computing = true;
+        self.aggregator.send(job);
+    }
+
+    /// How long nothing can happen by time alone.
+    fn nap(&self) -> Duration {
+        let due = wake(&self.state);
+        due.map_or(NAP_MAX, |due| {
+            Duration::from_millis(due.millis_since((self.clock)())).min(NAP_MAX)
+        })
+    }
+
+    /// Writes what an auditor gets.
+    fn export(&self, directory: &std::path::Path) -> Result<u64, Error> {
+        crate::export::write(&self.log, &self.blobs, &self.published.borrow().checkpoint, directory)
+    }
+}

@@ -1,0 +1,116 @@
+//! How the rest of the coordinator speaks with the sequencer.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::mpsc::{SyncSender, TrySendError};
+
+use ledger::log_store::SmallBlob;
+use ledger::receipt::Receipt;
+use ledger::record::{Institution, LeafBytes, RunId};
+use round::decide::Request;
+use tokio::sync::oneshot;
+
+use crate::aggregate::Computed;
+use crate::error::Error;
+
+/// What the sequencer is asked.
+pub(crate) enum Command {
+    /// Decide, commit, answer.
+    Submit(Submission),
+    /// The aggregator is done.
+    Computed(Result<Computed, Error>),
+    /// Read leaves, as far as the log reaches.
+    Read { range: Range<u64>, reply: oneshot::Sender<Result<Vec<LeafBytes>, Error>> },
+    /// Write what an auditor gets; the answer is the number of leaves.
+    Export { directory: PathBuf, reply: oneshot::Sender<Result<u64, Error>> },
+    /// End after this turn.
+    Stop,
+}
+
+/// A request with what must become durable in the same commit.
+pub(crate) struct Submission {
+    pub(crate) request: Request,
+    pub(crate) blobs: Vec<SmallBlob>,
+    /// The contribution's vector, for the running sum.
+    pub(crate) vector: Option<Vector>,
+    pub(crate) reply: Option<oneshot::Sender<Result<Answer, Error>>>,
+}
+
+/// An accepted vector: i32 little-endian.
+pub(crate) struct Vector {
+    pub(crate) run: RunId,
+    pub(crate) round: u32,
+    pub(crate) institution: Institution,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The proof of the first record that it led to, or of the one that it led to before.
+    pub(crate) receipt: Option<Receipt>,
+    /// True if what was recorded is evidence against the caller.
+    pub(crate) convicted: bool,
+}
+
+impl Submission {
+    pub(crate) fn unanswered(request: Request, blobs: Vec<SmallBlob>) -> Self {
+        Self { request, blobs, vector: None, reply: None }
+    }
+}
+
+/// A sender of commands. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Handle {
+    commands: SyncSender<Command>,
+}
+
+impl Handle {
+    pub(crate) fn new(commands: SyncSender<Command>) -> Self {
+        Self { commands }
+    }
+
+    /// Decides and commits a request.
+    pub(crate) async fn submit(
+        &self,
+        request: Request,
+        blobs: Vec<SmallBlob>,
+        vector: Option<Vector>,
+    ) -> Result<Answer, Error> {
+        self.ask(|reply| {
+            Command::Submit(Submission { request, blobs, vector, reply: Some(reply) })
+        })
+        .await
+    }
+
+    /// The leaves in `range`, as far as the log reaches.
+    pub(crate) async fn leaves(&self, range: Range<u64>) -> Result<Vec<LeafBytes>, Error> {
+        self.ask(|reply| Command::Read { range, reply }).await
+    }
+
+    /// Writes what an auditor gets; the answer is the number of leaves.
+    pub(crate) async fn export(&self, directory: PathBuf) -> Result<u64, Error> {
+        self.ask(|reply| Command::Export { directory, reply }).await
+    }
+
+    /// Tells the sequencer to end after its turn.
+    pub(crate) fn stop(&self) {
+        // An error means that it has ended already.
+        let _ = self.commands.send(Command::Stop);
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.try_send(command(reply)).map_err(|error| match error {
+            TrySendError::Full(_) => Error::Daemon {
+                message: "the coordinator is overloaded: try again".to_owned(),
+                exit_code: 1,
+            },
+            TrySendError::Disconnected(_) => Error::stopping(),
+        })?;
+        answer.await.map_err(|_| Error::stopping())?
+    }
+}
