@@ -1,1 +1,3 @@
 //! A whole consortium on one machine.
+
+pub mod split;
