@@ -59,7 +59,7 @@ pub fn population_key(state: &StateDir) -> Result<PopulationKey, ClientError> {
         path: path.clone(),
         why: format!("expected 32 bytes, got {}", bytes.len()),
     })?;
-    Ok(PopulationKey::new(Zeroizing::new(bytes)))
+    Ok(PopulationKey::new(&Zeroizing::new(bytes)))
 }
 
 /// 32 bytes from the system.
