@@ -2,10 +2,11 @@
 //!
 //! [`export`] writes what an auditor gets: the log as static files and the blobs it names, no keys,
 //! tokens, rows or policies. [`verify()`] reads it without trust in whoever wrote it and says what it
-//! found in a [`Report`]. No network, no clock, no randomness.
+//! found in a [`Report`]. [`cli`] is that for people. No network, no clock, no randomness.
 #![warn(clippy::indexing_slicing)]
 
 mod blobs;
+pub mod cli;
 mod directory;
 pub mod export;
 mod finding;
