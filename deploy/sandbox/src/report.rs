@@ -32,7 +32,7 @@ pub(crate) struct Report {
 impl Report {
     /// Prints the report; the exit code is the audit's.
     pub(crate) fn print(&self, json: bool) -> ExitCode {
-        let code = self.audit.exit_code;
+        let code = self.audit.exit_code();
         if json {
             envelope(if code == 0 { "ok" } else { "failed" }, code, self.data());
         } else {
@@ -112,9 +112,12 @@ impl Report {
             )?;
         }
         self.write_evaluation(out)?;
-        let verdict = match (&self.audit.finding, self.audit.verified) {
-            (None, true) => "verified".to_owned(),
-            (finding, _) => format!("FAILED: {}", finding.as_deref().unwrap_or("not verified")),
+        let verdict = match &self.audit.finding {
+            None => "verified".to_owned(),
+            Some(finding) => format!(
+                "FAILED at {}: expected {}, found {}",
+                finding.place, finding.expected, finding.found
+            ),
         };
         writeln!(
             out,
