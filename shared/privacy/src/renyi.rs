@@ -6,10 +6,10 @@ use crate::special::{LN_SQRT_2PI, log_add, log_sum, log1p_exp};
 
 /// Every divergence from here is rounded up by this factor, far above the rounding of its evaluation (about 10⁻¹²)...
 const RELATIVE_SLACK: f64 = 1e-10;
-/// ...and its moment by this much, above the error of discretization and truncation (e⁻⁷⁵ of the moment).
-const ABSOLUTE_SLACK: f64 = 1e-26;
+/// ...and its moment by this much times the order, above the error of discretization and truncation (2e⁻⁶⁰ of each part).
+const ABSOLUTE_SLACK: f64 = 1e-24;
 /// The logarithm of the discretization error that the step is chosen for.
-const LOG_ACCURACY: f64 = 80.0;
+const LOG_ACCURACY: f64 = 60.0;
 /// How far the quadrature goes beyond the outermost place where the integrand can peak.
 const MARGIN: f64 = 14.0;
 /// Beyond this many nodes a closed bound takes over.
@@ -113,13 +113,13 @@ pub(crate) fn divergence(p: &Mixture, q: &Mixture, order: f64) -> Option<f64> {
 }
 
 fn rounded_up(divergence: f64, order: f64) -> f64 {
-    divergence * (1.0 + RELATIVE_SLACK) + ABSOLUTE_SLACK / (order - 1.0)
+    divergence * (1.0 + RELATIVE_SLACK) + ABSOLUTE_SLACK * order / (order - 1.0)
 }
 
 /// The widest step with discretization error below exp(−[`LOG_ACCURACY`]) of the moment.
 fn step(p_spread: f64, q_spread: f64, order: f64) -> f64 {
-    // cos(θ)^−(α−1) is at most exp(0.62(α−1)θ²) for θ ≤ 1.
-    let angle = libm::sqrt(24.0 / (order - 1.0)).min(1.0);
+    // cos(θ)^−(α−1) is at most exp(0.62(α−1)θ²) for θ ≤ 1; the widest step spends as much on it as on the accuracy.
+    let angle = libm::sqrt(LOG_ACCURACY / (0.62 * (order - 1.0))).min(1.0);
     let height = (0.95 * PI / p_spread).min(2.0 * angle / q_spread).min(4.0);
     let penalty = if q_spread > 0.0 { 0.62 * (order - 1.0) * angle * angle } else { 0.0 };
     2.0 * PI * height / (LOG_ACCURACY + penalty + 0.5 * height * height)
