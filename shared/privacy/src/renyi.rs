@@ -144,3 +144,36 @@ fn log_excess(order: f64, log_r: f64) -> f64 {
     }
     libm::log((libm::expm1(power) - order * libm::expm1(log_r)).max(0.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn appearing_dominates_disappearing() {
+        for noise in [0.4, 1.0, 5.0] {
+            for rate in [1e-4, 0.05, 0.6, 0.99] {
+                for order in [1.01, 1.7, 4.0, 33.3] {
+                    let with = Mixture::of_tasks(Tasks::One, rate, 1.0 / noise);
+                    let without = Mixture::standard();
+                    let appears = divergence(&with, &without, order).unwrap();
+                    let disappears = divergence(&without, &with, order).unwrap();
+                    assert!(disappears <= appears * (1.0 + 1e-9), "{noise} {rate} {order}");
+                    assert!(appears <= with.convexity_bound(order, 1.0) * (1.0 + 1e-9));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_excess_is_continuous_where_its_formula_changes() {
+        for order in [1.001, 1.5, 2.0, 40.0, 1e4] {
+            for power in [0.25, -0.25, 30.0] {
+                let log_r = power / order;
+                let (inner, outer) =
+                    (log_excess(order, log_r * 0.999_999_999), log_excess(order, log_r));
+                assert!((inner - outer).abs() < 1e-7, "{order} {power}: {inner} {outer}");
+            }
+        }
+    }
+}
