@@ -1,5 +1,5 @@
 //! What the store promises, as tests.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may panic")]
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::fs::{self, OpenOptions};
 use std::path::Path;
@@ -61,7 +61,10 @@ fn what_was_appended_is_there_after_a_restart() {
     // One type for both kinds of blob.
     assert_eq!(blobs.get(blob.digest()).unwrap().as_deref(), Some(b"small".as_slice()));
     assert_eq!(blobs.len(blob.digest()).unwrap(), Some(5));
-    assert_eq!((blobs.len(&large).unwrap(), blobs.contains(&large).unwrap()), (Some(100_000), true));
+    assert_eq!(
+        (blobs.len(&large).unwrap(), blobs.contains(&large).unwrap()),
+        (Some(100_000), true)
+    );
     assert_eq!(blobs.get(&sha256(b"unknown")).unwrap(), None);
     log.scrub().unwrap();
 }
