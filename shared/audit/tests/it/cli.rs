@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output};
 
+use privacy::{Delta, NoiseMultiplier, analytic_gaussian_epsilon};
 use serde_json::Value;
 
 use crate::world::{HONEST, genesis_digest};
@@ -65,8 +66,9 @@ fn epsilon_reads_events_and_brackets_a_known_figure() {
     let args = ["epsilon", "--events", path, "--delta", "1e-6", "--change", "appears", "--json"];
     let data = envelope(&run(&args));
     let figure = |name: &str| data[name].as_f64().expect("a number");
-    // The analytic Gaussian mechanism: ε = 0.86 at σ = 5 and δ = 1e-6, to two digits.
-    assert!(figure("epsilon_lower") <= 0.87 && figure("epsilon_upper") >= 0.85, "{data}");
+    let noise = NoiseMultiplier::new(5.0).expect("in range");
+    let exact = analytic_gaussian_epsilon(noise, Delta::new(1e-6).expect("in range"));
+    assert!(figure("epsilon_lower") <= exact && exact <= figure("epsilon_upper"), "{data}");
     let without = run(&["epsilon", "--events", path, "--delta", "1e-6"]);
     assert_eq!(without.status.code(), Some(64), "neither the event nor --change says");
     let nowhere = run(&["epsilon", "--events", "nowhere", "--delta", "1e-6"]);

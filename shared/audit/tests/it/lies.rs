@@ -73,7 +73,9 @@ fn a_missing_blob_is_incomplete_and_the_rest_is_still_checked() {
         export.write(name, &whole);
     }
     assert_eq!(export.code(), 0);
-    blobs.iter().for_each(|name| export.remove(name));
+    for name in &blobs {
+        export.remove(name);
+    }
     assert_eq!(export.code(), 9);
 }
 
@@ -142,21 +144,14 @@ fn an_unknown_signature_line_is_tampering() {
     assert_eq!(export.code(), 6);
 }
 
-/// What must come of a log that lacks `leaf`, or has it elsewhere.
-fn expected(leaf: &Leaf) -> &'static [u8] {
-    match leaf.body() {
-        Body::Accepted(_) => &[7],
-        _ => &[6],
-    }
-}
-
 #[test]
 fn a_dropped_leaf_is_seen_under_a_new_signature() {
     // The last leaf can be dropped unseen: that is what receipts are for.
     for index in 1..HONEST.leaves.len() - 1 {
         let mut world = HONEST.clone();
         let leaf = world.leaves.remove(index);
-        assert!(expected(&leaf).contains(&world.export().code()), "leaf {index}");
+        let code = if matches!(leaf.body(), Body::Accepted(_)) { 7 } else { 6 };
+        assert_eq!(world.export().code(), code, "leaf {index}");
     }
 }
 
