@@ -42,10 +42,9 @@ impl Nodes {
         self.stored(0, index)
     }
 
-    /// The index of the leaf with this hash.
-    pub(crate) fn find(&self, hash: &Digest) -> Option<u64> {
-        let row = self.rows.first()?;
-        row.iter().position(|held| held == hash).and_then(|index| u64::try_from(index).ok())
+    /// True if a leaf has this hash.
+    pub(crate) fn contains(&self, hash: &Digest) -> bool {
+        self.rows.first().is_some_and(|row| row.contains(hash))
     }
 
     fn stored(&self, row: u8, index: u64) -> Option<Digest> {
