@@ -102,8 +102,11 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
     }
 }
 
+/// The service as tonic takes it: the operator's commands use the same one.
+pub(crate) struct Shared<B>(pub(crate) Arc<Service<B>>);
+
 #[tonic::async_trait]
-impl<B: BlobStore + Clone + Send + Sync + 'static> Coordinator for Service<B> {
+impl<B: BlobStore + Clone + Send + Sync + 'static> Coordinator for Shared<B> {
     type FollowStream = Answers<LogUpdate>;
     type FetchBlobStream = Answers<BlobChunk>;
 
@@ -111,47 +114,47 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Coordinator for Service<B> {
         &self,
         request: Request<JoinRequest>,
     ) -> Result<Response<JoinResponse>, Status> {
-        self.redeem(request.into_inner()).await.map(Response::new)
+        self.0.redeem(request.into_inner()).await.map(Response::new)
     }
 
     async fn renew(
         &self,
         request: Request<RenewRequest>,
     ) -> Result<Response<RenewResponse>, Status> {
-        let caller = self.member(&request)?;
-        self.reissue(caller, &request.into_inner()).map(Response::new)
+        let caller = self.0.member(&request)?;
+        self.0.reissue(caller, &request.into_inner()).map(Response::new)
     }
 
     async fn follow(
         &self,
         request: Request<FollowRequest>,
     ) -> Result<Response<Self::FollowStream>, Status> {
-        self.member(&request)?;
-        self.updates(request.into_inner().size).map(Response::new)
+        self.0.member(&request)?;
+        self.0.updates(request.into_inner().size).map(Response::new)
     }
 
     async fn fetch_blob(
         &self,
         request: Request<FetchBlobRequest>,
     ) -> Result<Response<Self::FetchBlobStream>, Status> {
-        let caller = self.member(&request)?;
-        self.blob(caller.role, &request.into_inner().digest).await.map(Response::new)
+        let caller = self.0.member(&request)?;
+        self.0.blob(caller.role, &request.into_inner().digest).await.map(Response::new)
     }
 
     async fn contribute(
         &self,
         request: Request<Streaming<ContributeRequest>>,
     ) -> Result<Response<Receipt>, Status> {
-        let caller = self.bank(&request)?;
-        self.take(caller, request.into_inner()).await.map(Response::new)
+        let caller = self.0.bank(&request)?;
+        self.0.take(caller, request.into_inner()).await.map(Response::new)
     }
 
     async fn approve(
         &self,
         request: Request<ApproveRequest>,
     ) -> Result<Response<Receipt>, Status> {
-        let caller = self.bank(&request)?;
-        self.record_approval(caller, request.into_inner()).await.map(Response::new)
+        let caller = self.0.bank(&request)?;
+        self.0.record_approval(caller, request.into_inner()).await.map(Response::new)
     }
 }
 

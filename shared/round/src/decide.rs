@@ -8,7 +8,9 @@ mod refusal;
 
 pub use draft::{Draft, Seal};
 use ledger::digest::Digest;
-use ledger::record::{Approval, Contribution, Fault, Genesis, Institution, MemberAdded, RunId};
+use ledger::record::{
+    Approval, Canonical, Contribution, Fault, Genesis, Institution, MemberAdded, RunId,
+};
 use ledger::signing::Signature;
 use ledger::time::Timestamp;
 pub use progress::{Work, wake, work};
@@ -94,7 +96,7 @@ pub struct NewModel {
 pub fn decide(state: &State, at: Timestamp, request: Request) -> Result<Vec<Draft>, Refusal> {
     let at = at.max(state.at);
     let consortium = match (&state.consortium, &request) {
-        (None, Request::Found(genesis)) => return Ok(vec![Draft::found(at, genesis.clone())]),
+        (None, Request::Found(genesis)) => return found(at, genesis),
         (None, _) => return Err(Refusal::NotFounded),
         (Some(consortium), _) => consortium,
     };
@@ -118,6 +120,12 @@ pub fn decide(state: &State, at: Timestamp, request: Request) -> Result<Vec<Draf
         }
         Request::Tick => Ok(progress::tick(stage)),
     }
+}
+
+fn found(at: Timestamp, genesis: &Genesis) -> Result<Vec<Draft>, Refusal> {
+    // A typed Genesis may still lack a name, and a leaf that cannot be read back ends the log.
+    let genesis = Genesis::decode(&genesis.encode()).map_err(Refusal::Record)?;
+    Ok(vec![Draft::found(at, genesis)])
 }
 
 /// What every decision looks at.

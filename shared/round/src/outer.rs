@@ -86,8 +86,10 @@ impl Master {
         &self.weights
     }
 
-    /// One step along the integer sum, which is as long as the weights.
+    /// One step along the integer sum, which is as long as the weights: whoever reads a sum from
+    /// bytes has compared its length with [`Plan::dimension`].
     pub fn step(&mut self, aggregate: &[i64], scale: Scale) {
+        debug_assert_eq!(aggregate.len(), self.weights.len(), "one sum a weight");
         let gradients = aggregate.iter().map(|sum| scale.gradient(*sum));
         match &mut self.optimizer {
             Optimizer::Sgd { learning_rate } => {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ledger::digest::Digest;
-use ledger::record::{Contribution, Genesis, Institution, Role, RunId};
+use ledger::record::{Approval, Contribution, Genesis, Institution, Role, RunId};
 use ledger::signing::PublicKey;
 use ledger::time::Timestamp;
 
@@ -77,8 +77,10 @@ pub struct Run {
     pub phase: Phase,
     /// The last accepted contribution of each institution in this run, open round included.
     pub latest: BTreeMap<Institution, AcceptedRef>,
-    /// How many pieces of evidence were recorded against each institution.
-    pub evidence: BTreeMap<Institution, u32>,
+    /// What each institution was convicted of: the digests of the contributions in the evidence.
+    pub evidence: BTreeMap<Institution, BTreeSet<Digest>>,
+    /// The approvals that the run spent: who signed, and the leaf of each signature.
+    pub approvals: BTreeMap<Institution, u64>,
 }
 
 /// A meta-initialization by its number and digests.
@@ -151,6 +153,8 @@ pub struct Ending {
     pub finished: bool,
     /// The last accepted contribution of each institution.
     pub latest: BTreeMap<Institution, AcceptedRef>,
+    /// The approvals that the run spent: who signed, and the leaf of each signature.
+    pub approvals: BTreeMap<Institution, u64>,
 }
 
 impl State {
@@ -183,6 +187,21 @@ impl State {
         (accepted.contribution == *contribution).then_some(accepted.index)
     }
 
+    /// The leaf of a member's signature on a plan, whether the plan still waits, runs or has run.
+    pub fn approved(&self, approval: &Approval) -> Option<u64> {
+        let consortium = self.consortium.as_ref()?;
+        let waiting = consortium.proposals.get(&approval.plan).map(|p| &p.approvals);
+        let running = || {
+            let run = consortium.run.as_ref()?;
+            (run.plan.digest() == approval.plan).then_some(&run.approvals)
+        };
+        let ended = || {
+            let mut endings = consortium.ended.values();
+            endings.find(|e| e.plan.digest() == approval.plan).map(|e| &e.approvals)
+        };
+        waiting.or_else(running).or_else(ended)?.get(&approval.institution).copied()
+    }
+
     /// The open round of the open run.
     pub fn round(&self) -> Option<&Round> {
         match &self.run()?.phase {
@@ -204,6 +223,14 @@ impl Consortium {
         members.chain([&self.genesis.operator_key, &self.genesis.log_key]).any(|used| used == key)
     }
 
+    /// The run of the plan with this digest, open or ended. A plan runs at most once: its approvals
+    /// name nothing but its digest, so the same signatures would approve it a second time.
+    pub fn run_of(&self, plan: &Digest) -> Option<RunId> {
+        let open = self.run.as_ref().filter(|run| run.plan.digest() == *plan).map(|run| run.id);
+        let mut ended = self.ended.iter();
+        open.or_else(|| ended.find(|(_, e)| e.plan.digest() == *plan).map(|(id, _)| *id))
+    }
+
     /// Those of `cohort` that are active: who a round expects.
     pub fn expected(&self, cohort: &[Institution]) -> BTreeSet<Institution> {
         cohort.iter().filter(|name| self.active(name).is_some()).cloned().collect()
@@ -220,6 +247,16 @@ impl Consortium {
             .count();
         self.genesis.quorum.is_met(signed, banks)
             && plan.cohort().iter().all(|name| signers.contains_key(name))
+    }
+}
+
+impl Run {
+    /// True if the institution's last accepted contribution is to the same round, and another one.
+    pub fn contradicts(&self, contribution: &Contribution) -> bool {
+        self.latest.get(&contribution.institution).is_some_and(|accepted| {
+            accepted.contribution.round == contribution.round
+                && accepted.contribution != *contribution
+        })
     }
 }
 

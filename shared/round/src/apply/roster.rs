@@ -9,10 +9,7 @@ use crate::state::{Consortium, Membership};
 
 /// The key that must have signed a record of this kind.
 pub(super) fn author_of(consortium: &Consortium, body: &Body) -> Result<PublicKey, Violation> {
-    let active_bank = |name: &Institution| {
-        let member = consortium.active(name).filter(|member| member.role == Role::Bank);
-        member.map(|m| m.record_key).ok_or_else(|| Violation::NotActive(name.clone()))
-    };
+    let active_bank = |name: &Institution| bank(consortium, name).map(|m| m.record_key);
     match body {
         Body::Approval(approval) => active_bank(&approval.institution),
         Body::Accepted(contribution) => active_bank(&contribution.institution),
@@ -30,6 +27,15 @@ pub(super) fn author_of(consortium: &Consortium, body: &Body) -> Result<PublicKe
     }
 }
 
+/// The active bank of this name.
+pub(super) fn bank<'a>(
+    consortium: &'a Consortium,
+    name: &Institution,
+) -> Result<&'a Membership, Violation> {
+    let member = consortium.active(name).filter(|member| member.role == Role::Bank);
+    member.ok_or_else(|| Violation::NotActive(name.clone()))
+}
+
 pub(super) fn member(
     consortium: &mut Consortium,
     member: &Member,
@@ -45,6 +51,8 @@ pub(super) fn member(
             if let Some(member) = consortium.members.get_mut(name) {
                 member.revoked = Some(index);
             }
+            // A plan for somebody who is out can never run: it would only take up a place.
+            consortium.proposals.retain(|_, proposal| !proposal.plan.cohort().contains(name));
             for proposal in consortium.proposals.values_mut() {
                 proposal.approvals.remove(name);
             }
@@ -56,6 +64,9 @@ pub(super) fn member(
 fn add(consortium: &mut Consortium, added: &MemberAdded, index: u64) -> Result<(), Violation> {
     let keys = &added.keys;
     let name = &keys.institution;
+    if consortium.run.is_some() {
+        return Err(Violation::RunOpen);
+    }
     if consortium.members.contains_key(name) {
         return Err(Violation::KnownMember(name.clone()));
     }

@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ledger::record::{Closed, Contribution, Evidence, Extended, Institution, RoundOpened};
+use ledger::digest::sha256;
+use ledger::record::{
+    Canonical, Closed, Contribution, Evidence, Extended, Fault, Institution, RoundOpened,
+};
 use ledger::time::Timestamp;
 
 use super::Violation;
+use super::roster::bank;
 use super::run::open_run;
 use crate::limits::EVIDENCE_PER_RUN_MAX;
 use crate::state::{AcceptedRef, ClosedRound, Consortium, Phase, Round, Run};
@@ -44,12 +48,7 @@ pub(super) fn accepted(
 ) -> Result<(), Violation> {
     let run = open_run(consortium, &contribution.run)?;
     let name = &contribution.institution;
-    matches_plan(run, contribution)?;
-    let round = open_round(run, "accepted")?;
-    field("accepted.round", contribution.round == round.number)?;
-    if !round.cohort.contains(name) {
-        return Err(Violation::NotInCohort(name.clone()));
-    }
+    let round = fits(run, contribution, "accepted")?;
     if round.accepted.contains_key(name) {
         return Err(Violation::AcceptedTwice(name.clone()));
     }
@@ -59,11 +58,21 @@ pub(super) fn accepted(
     Ok(())
 }
 
-/// What the bank signed must be what the plan and the log say.
-fn matches_plan(run: &Run, contribution: &Contribution) -> Result<(), Violation> {
-    field("accepted.plan", contribution.plan == run.plan.digest())?;
-    field("accepted.model", run.model.is_some_and(|m| m.theta == contribution.model))?;
-    field("accepted.charge", contribution.charge == run.plan.charge())
+/// What the bank signed must be to the open round, and what the plan and the log say.
+fn fits<'a>(
+    run: &'a mut Run,
+    contribution: &Contribution,
+    got: &'static str,
+) -> Result<&'a mut Round, Violation> {
+    field("contribution.plan", contribution.plan == run.plan.digest())?;
+    field("contribution.model", run.model.is_some_and(|m| m.theta == contribution.model))?;
+    field("contribution.charge", contribution.charge == run.plan.charge())?;
+    let round = open_round(run, got)?;
+    field("contribution.round", contribution.round == round.number)?;
+    if !round.cohort.contains(&contribution.institution) {
+        return Err(Violation::NotInCohort(contribution.institution.clone()));
+    }
+    Ok(round)
 }
 
 pub(super) fn extended(
@@ -105,21 +114,29 @@ pub(super) fn closed(
     Ok(())
 }
 
-/// Evidence convicts by itself: the member's own signature is on what it sent.
+/// Evidence convicts by itself: the member's own signature is on what it sent. Of equivocation the
+/// log holds the other half; of a vector out of bound, whoever has the blob sees it.
 pub(super) fn evidence(consortium: &mut Consortium, evidence: &Evidence) -> Result<(), Violation> {
     let genesis = consortium.digest;
-    let name = &evidence.institution;
-    let member = consortium.members.get(name).ok_or_else(|| Violation::NotActive(name.clone()))?;
-    evidence.verify(&member.record_key, &genesis).map_err(Violation::Record)?;
-    field("evidence.institution", evidence.contribution.institution == *name)?;
-    let run = open_run(consortium, &evidence.contribution.run)?;
-    let count = run.evidence.entry(name.clone()).or_default();
-    if *count >= EVIDENCE_PER_RUN_MAX {
+    let Evidence { fault, institution: name, contribution, .. } = evidence;
+    evidence.verify(&bank(consortium, name)?.record_key, &genesis).map_err(Violation::Record)?;
+    field("evidence.institution", contribution.institution == *name)?;
+    let run = open_run(consortium, &contribution.run)?;
+    let accepted = run.latest.get(name).is_some_and(|a| a.contribution == *contribution);
+    let holds = match fault {
+        Fault::Equivocation => run.contradicts(contribution),
+        Fault::OutOfBound => fits(run, contribution, "evidence").map(|_| !accepted)?,
+    };
+    let recorded = run.evidence.entry(name.clone()).or_default();
+    if recorded.len() >= EVIDENCE_PER_RUN_MAX as usize {
         let limit = EVIDENCE_PER_RUN_MAX as usize;
         return Err(Violation::Limit { what: "pieces of evidence in a run", limit });
     }
-    *count += 1;
-    Ok(())
+    if holds && recorded.insert(sha256(&contribution.encode())) {
+        Ok(())
+    } else {
+        Err(Violation::NoFault(name.clone()))
+    }
 }
 
 fn open_round<'a>(run: &'a mut Run, got: &'static str) -> Result<&'a mut Round, Violation> {

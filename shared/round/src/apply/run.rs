@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ledger::record::{Abandoned, Approval, Model, PlanProposed, RunFinished, RunId, RunStarted};
 
 use super::Violation;
+use super::roster::bank;
 use crate::limits::PROPOSALS_MAX;
 use crate::plan::Plan;
 use crate::state::{Consortium, Ending, ModelRef, Phase, Proposal, Run};
@@ -18,8 +19,14 @@ pub(super) fn proposed(
     if plan.consortium() != consortium.digest {
         return Err(Violation::ForeignPlan);
     }
+    for name in plan.cohort() {
+        bank(consortium, name)?;
+    }
     if consortium.proposals.contains_key(&plan.digest()) {
         return Err(Violation::KnownPlan);
+    }
+    if let Some(run) = consortium.run_of(&plan.digest()) {
+        return Err(Violation::PlanHasRun(run));
     }
     if consortium.proposals.len() >= PROPOSALS_MAX {
         return Err(Violation::Limit { what: "proposed plans", limit: PROPOSALS_MAX });
@@ -42,7 +49,7 @@ pub(super) fn approval(
     Ok(())
 }
 
-/// The approvals are spent: the same plan must be proposed and signed again to run again.
+/// The approvals are spent: the same plan never runs again.
 pub(super) fn started(
     consortium: &mut Consortium,
     started: &RunStarted,
@@ -56,7 +63,7 @@ pub(super) fn started(
     if spent != started.approvals || !consortium.quorum(&proposal.plan, &proposal.approvals) {
         return Err(Violation::NoQuorum);
     }
-    let plan = Arc::clone(&proposal.plan);
+    let (plan, approvals) = (Arc::clone(&proposal.plan), proposal.approvals.clone());
     consortium.proposals.remove(&started.plan);
     consortium.run = Some(Run {
         id: RunId::derive(&started.plan, index),
@@ -65,6 +72,7 @@ pub(super) fn started(
         phase: Phase::ExpectInitialModel,
         latest: BTreeMap::new(),
         evidence: BTreeMap::new(),
+        approvals,
     });
     Ok(())
 }
@@ -114,8 +122,8 @@ pub(super) fn finished(
 
 fn end(consortium: &mut Consortium, finished: bool) {
     if let Some(run) = consortium.run.take() {
-        let Run { id, plan, model, latest, .. } = run;
-        consortium.ended.insert(id, Ending { plan, model, finished, latest });
+        let Run { id, plan, model, latest, approvals, .. } = run;
+        consortium.ended.insert(id, Ending { plan, model, finished, latest, approvals });
     }
 }
 

@@ -32,7 +32,7 @@ pub enum Violation {
     #[error(transparent)]
     Record(RecordError),
     /// Somebody who is not in the roster, or no longer.
-    #[error("{0} is not an active member")]
+    #[error("{0} is not an active member, or not as a bank")]
     NotActive(Institution),
     /// A name that the roster already has.
     #[error("{0} is in the roster already")]
@@ -57,6 +57,9 @@ pub enum Violation {
     /// A plan that is proposed already.
     #[error("a plan that is proposed already")]
     KnownPlan,
+    /// A plan that has run: its signatures are spent, and the same bytes would carry them again.
+    #[error("a plan that has run, as run {0}")]
+    PlanHasRun(RunId),
     /// A plan that nobody proposed, or that has run.
     #[error("a plan that is not proposed")]
     UnknownPlan,
@@ -66,7 +69,7 @@ pub enum Violation {
     /// A run without the members' quorum, or with other approvals than the log holds.
     #[error("a run that its approvals do not allow")]
     NoQuorum,
-    /// A run while another is open.
+    /// A run, or a new member, while a run is open.
     #[error("a run is open already")]
     RunOpen,
     /// A record about a run that is not open.
@@ -89,6 +92,9 @@ pub enum Violation {
     /// A second contribution by one institution.
     #[error("{0} has contributed to this round already")]
     AcceptedTwice(Institution),
+    /// Evidence of what the log does not show, or of what is evidence already.
+    #[error("evidence against {0} that convicts of nothing new")]
+    NoFault(Institution),
     /// An institution outside the cohort.
     #[error("{0} is not in the cohort")]
     NotInCohort(Institution),

@@ -1,7 +1,7 @@
 //! Contributions, and what a member did wrong.
 
-use ledger::digest::Digest;
-use ledger::record::{Body, Contribution, Evidence, Fault, Leaf, Text};
+use ledger::digest::{Digest, sha256};
+use ledger::record::{Body, Canonical, Contribution, Evidence, Fault, Leaf, Text};
 use ledger::signing::{PublicKey, Signature};
 
 use super::{Draft, Refusal, Seal, Stage};
@@ -15,15 +15,13 @@ pub(super) fn contribute(
     signature: Signature,
 ) -> Result<Vec<Draft>, Refusal> {
     let Stage { state, consortium, at } = stage;
-    let name = contribution.institution.clone();
     if state.accepted(&contribution).is_some() {
         // A retry of a request whose answer was lost: the leaf exists, nothing is recorded twice.
         return Ok(vec![]);
     }
     let key = signer(stage, &contribution)?;
     let run = open_run(stage, &contribution)?;
-    let earlier = run.latest.get(&name).filter(|a| a.contribution.round == contribution.round);
-    if earlier.is_some() {
+    if run.contradicts(&contribution) {
         let detail = "a second, different contribution to one round".to_owned();
         return convict(stage, Fault::Equivocation, contribution, signature, detail);
     }
@@ -71,6 +69,7 @@ fn fits(
     Ok(())
 }
 
+/// Evidence that convicts by itself; each wrong contribution once.
 pub(super) fn convict(
     stage: Stage<'_>,
     fault: Fault,
@@ -78,11 +77,23 @@ pub(super) fn convict(
     signature: Signature,
     detail: String,
 ) -> Result<Vec<Draft>, Refusal> {
+    if stage.state.accepted(&contribution).is_some() {
+        // What was accepted was checked: there is nothing to convict.
+        return Ok(vec![]);
+    }
     let institution = contribution.institution.clone();
     let key = signer(stage, &contribution)?;
     let run = open_run(stage, &contribution)?;
-    if run.evidence.get(&institution).is_some_and(|count| *count >= EVIDENCE_PER_RUN_MAX) {
-        return Err(Refusal::Contradiction(institution));
+    match fault {
+        Fault::Equivocation if run.contradicts(&contribution) => {}
+        Fault::Equivocation => return Err(Refusal::NoContradiction(institution)),
+        Fault::OutOfBound => fits(run, &contribution, stage.state.at)?,
+    }
+    if let Some(recorded) = run.evidence.get(&institution) {
+        let known = recorded.contains(&sha256(&contribution.encode()));
+        if known || recorded.len() >= EVIDENCE_PER_RUN_MAX as usize {
+            return Err(Refusal::Contradiction(institution));
+        }
     }
     let detail = Text::new(detail).map_err(Refusal::Record)?;
     let evidence = Evidence { fault, institution, contribution, signature, detail };

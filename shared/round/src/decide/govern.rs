@@ -15,7 +15,8 @@ pub(super) fn admit(stage: Stage<'_>, added: MemberAdded) -> Result<Vec<Draft>, 
     let name = &added.keys.institution;
     if let Some(member) = consortium.members.get(name) {
         // The same keys again: the invitation's answer was lost, nothing is recorded twice.
-        let same = member.record_key == added.keys.record_key
+        let same = member.tls_key_digest == added.keys.tls_key_digest
+            && member.record_key == added.keys.record_key
             && member.cosign_key == added.keys.cosign_key
             && member.role == added.role
             && member.revoked.is_none();
@@ -67,6 +68,9 @@ pub(super) fn propose(stage: Stage<'_>, bytes: &[u8]) -> Result<Vec<Draft>, Refu
     if consortium.proposals.contains_key(&plan.digest()) {
         return Ok(vec![]);
     }
+    if let Some(run) = consortium.run_of(&plan.digest()) {
+        return Err(Refusal::PlanHasRun(run));
+    }
     if consortium.proposals.len() >= PROPOSALS_MAX {
         return Err(Refusal::Limit { what: "proposed plans", limit: PROPOSALS_MAX });
     }
@@ -87,12 +91,13 @@ pub(super) fn approve(
     let Some(key) = member.map(|member| member.record_key) else {
         return Err(Refusal::NotABank(name));
     };
+    if state.approved(&approval).is_some() {
+        // A retry of a signature whose answer was lost, perhaps the one that started the run.
+        return Ok(vec![]);
+    }
     let Some(proposal) = consortium.proposals.get(&approval.plan) else {
         return Err(Refusal::UnknownPlan);
     };
-    if proposal.approvals.contains_key(&name) {
-        return Ok(vec![]);
-    }
     let body = Body::Approval(approval);
     let draft = Draft::by_member(at, body, key, signature);
     super::contribute::verify(&draft, &consortium.digest)?;

@@ -9,7 +9,7 @@ use ledger::time::Timestamp;
 
 use super::{Draft, NewModel, Refusal, Stage, govern};
 use crate::plan::Plan;
-use crate::state::{Consortium, Phase, Run, State};
+use crate::state::{Consortium, Phase, Proposal, Run, State};
 
 /// Work outside the core: a pure function cannot know the digest of a model that does not exist.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,9 +33,21 @@ pub fn work(state: &State, at: Timestamp) -> Option<Work> {
     }
 }
 
-/// When time alone will bring something next.
+/// When time alone will bring something next, or brought it, if the time has passed: a tick or new
+/// [`work`]. None while only a request can: then nobody need wake.
 pub fn wake(state: &State) -> Option<Timestamp> {
-    state.round().map(|round| round.deadline)
+    let consortium = state.consortium.as_ref()?;
+    let Some(run) = &consortium.run else {
+        return waiting(consortium).map(|_| state.at);
+    };
+    let Phase::Open(round) = &run.phase else { return None };
+    let due = round.deadline;
+    (round.extends(due, &run.plan) || round.closes(due, &run.plan, consortium)).then_some(due)
+}
+
+/// A plan that could run at once if no run is open.
+fn waiting(consortium: &Consortium) -> Option<&Proposal> {
+    consortium.proposals.values().find(|p| consortium.quorum(&p.plan, &p.approvals))
 }
 
 /// Model 0 and round 0.
@@ -81,10 +93,7 @@ pub(super) fn close(
 pub(super) fn tick(stage: Stage<'_>) -> Vec<Draft> {
     let Stage { consortium, at, .. } = stage;
     let Some(run) = &consortium.run else {
-        let ready = consortium.proposals.values();
-        let mut ready = ready.filter(|p| consortium.quorum(&p.plan, &p.approvals));
-        let first = ready.next();
-        return first
+        return waiting(consortium)
             .map(|p| govern::start(at, &p.plan, p.approvals.values().copied()))
             .into_iter()
             .collect();

@@ -41,6 +41,9 @@ pub enum Refusal {
     /// A plan that waits for no signature.
     #[error("no such plan waits for signatures")]
     UnknownPlan,
+    /// A plan that has run: its signatures are spent, and the same bytes would carry them again.
+    #[error("the plan has run, as run {0}; give it another name to have it signed again")]
+    PlanHasRun(RunId),
     /// A limit of [`crate::limits`].
     #[error("more than {limit} {what}")]
     Limit {
@@ -69,9 +72,12 @@ pub enum Refusal {
     /// A contribution that does not say what the plan and the log say.
     #[error("the contribution's {0} is not that of the open round")]
     Mismatch(&'static str),
-    /// A second, different contribution; evidence was recorded before, or its limit is reached.
-    #[error("{0} has contributed to this round already, with other bytes")]
+    /// A wrong contribution; evidence of it was recorded before, or the limit is reached.
+    #[error("{0} has signed wrong contributions to this run; they are on record")]
     Contradiction(Institution),
+    /// A charge of equivocation without an accepted contribution that the other one contradicts.
+    #[error("{0} has signed no other contribution to this round")]
+    NoContradiction(Institution),
     /// The result of a round that does not hold all accepted contributions, or comes too soon.
     #[error("the round cannot be closed with these contributions now")]
     Stale,

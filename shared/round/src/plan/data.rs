@@ -234,6 +234,7 @@ impl DerivedColumn {
     pub fn value(&self, value_of: impl Fn(&str) -> f64) -> f64 {
         let [lower, upper] = self.clip;
         let x = (self.compute.apply(value_of) - self.minus) / self.divide;
-        if x.is_nan() { lower } else { x.clamp(lower, upper) }
+        // Not `clamp`, which panics on bounds that are none; a checked plan has none such.
+        if x.is_nan() { lower } else { x.max(lower).min(upper) }
     }
 }

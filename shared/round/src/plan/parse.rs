@@ -50,18 +50,8 @@ impl Plan {
         }
         let source = std::str::from_utf8(bytes).map_err(|e| PlanError::NotText(e.to_string()))?;
         let text: PlanText = toml::from_str(source).map_err(|error| format_error(&error))?;
+        let (consortium, cohort) = identities(&text)?;
         check::check(&text)?;
-        let consortium = text.consortium.parse::<Digest>().map_err(|e| PlanError::Rule {
-            key: "consortium".to_owned(),
-            what: format!("expected the genesis digest in hex: {e}"),
-        })?;
-        let mut cohort = Vec::with_capacity(text.cohort.len());
-        for participant in &text.cohort {
-            cohort.push(participant.institution.parse::<Institution>().map_err(|e| {
-                PlanError::Rule { key: "cohort.institution".to_owned(), what: e.to_string() }
-            })?);
-        }
-        cohort.sort();
         let digest = sha256(bytes);
         let terms =
             Terms::of(&text).map_err(|what| PlanError::Rule { key: "privacy".to_owned(), what })?;
@@ -69,14 +59,33 @@ impl Plan {
     }
 }
 
+/// The consortium, and the cohort ascending.
+fn identities(text: &PlanText) -> Result<(Digest, Vec<Institution>), PlanError> {
+    let consortium = text.consortium.parse::<Digest>().map_err(|e| PlanError::Rule {
+        key: "consortium".to_owned(),
+        what: format!("expected the genesis digest in hex: {e}"),
+    })?;
+    let cohort = text.cohort.iter().map(|participant| {
+        participant.institution.parse::<Institution>().map_err(|e| PlanError::Rule {
+            key: "cohort.institution".to_owned(),
+            what: e.to_string(),
+        })
+    });
+    let mut cohort = cohort.collect::<Result<Vec<_>, _>>()?;
+    cohort.sort();
+    Ok((consortium, cohort))
+}
+
 /// The parser's message, and the nearest known key when a key is unknown.
 fn format_error(error: &toml::de::Error) -> PlanError {
-    let message = error.to_string();
+    // The parser shows the line: what is in it must not move the cursor of whoever prints it.
+    let printable = |c: char| if c.is_control() && c != '\n' { '\u{fffd}' } else { c };
+    let message = error.to_string().chars().map(printable).collect();
     let hint = unknown_field(error.message()).and_then(|(unknown, known)| {
         known
             .into_iter()
             .map(|key| (strsim::damerau_levenshtein(unknown, key), key))
-            .filter(|(distance, _)| *distance <= 3)
+            .filter(|(distance, key)| *distance <= (key.len() / 2).min(3))
             .min()
             .map(|(_, key)| key.to_owned())
     });

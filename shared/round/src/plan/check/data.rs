@@ -15,6 +15,9 @@ pub(super) fn check(text: &PlanText) -> Result<(), PlanError> {
     let data = &text.data;
     name("data.unit_column", &data.unit_column)?;
     name("data.label.column", data.label.column())?;
+    require(data.unit_column != data.label.column(), "data.label.column", || {
+        "is the unit column".to_owned()
+    })?;
     positive("data.row_norm_max", data.row_norm_max)?;
     if let LabelSpec::Value { clip, .. } = &data.label {
         bounds("data.label.clip", *clip)?;
@@ -43,6 +46,8 @@ fn derived(text: &PlanText) -> Result<(), PlanError> {
                 sources.insert(read);
             }
         }
+        let taken = column.name == label || column.name == data.unit_column;
+        require(!taken, &key, || "has the name of the label column or the unit column".to_owned())?;
         require(known.insert(column.name.as_str()), &key, || "is defined twice".to_owned())?;
         require(column.minus.is_finite(), &key, || "minus: expected a number".to_owned())?;
         require(column.divide.is_finite() && column.divide != 0.0, &key, || {

@@ -1,0 +1,96 @@
+//! Writing plans: a draft made whole, with the noise that its promise needs.
+
+use ledger::digest::Digest;
+use privacy::{Delta, Epsilon, SamplingRate, calibrate_noise};
+use round::Plan;
+use round::plan::{Participant, PlanText};
+
+use crate::error::Error;
+
+/// What a new plan takes from its author instead of from the draft.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// The consortium it is for.
+    pub consortium: Digest,
+    /// Who trains; the draft's cohort if empty.
+    pub cohort: Vec<Participant>,
+    /// How many rounds; the draft's if none.
+    pub rounds: Option<u32>,
+    /// The promised ε; the draft's if none.
+    pub epsilon: Option<f64>,
+}
+
+/// A plan like `draft` (the TOML of a plan, whose consortium and noise are placeholders), with the
+/// least noise that keeps its promise by the accountant that ships.
+///
+/// # Errors
+///
+/// [`Error::Usage`] that names the key, what was expected and what came.
+pub fn write(draft: &str, changes: &Changes) -> Result<Plan, Error> {
+    let usage = |error: &dyn std::fmt::Display| Error::Usage(error.to_string());
+    let mut text: PlanText = toml::from_str(draft).map_err(|error| usage(&error))?;
+    text.consortium = changes.consortium.to_string();
+    text.rounds = changes.rounds.unwrap_or(text.rounds);
+    text.privacy.epsilon = changes.epsilon.unwrap_or(text.privacy.epsilon);
+    if !changes.cohort.is_empty() {
+        text.cohort.clone_from(&changes.cohort);
+    }
+    let spec = &text.privacy;
+    let noise = calibrate_noise(
+        Epsilon::new(spec.epsilon).map_err(|error| usage(&error))?,
+        Delta::new(spec.delta).map_err(|error| usage(&error))?,
+        SamplingRate::new(spec.sampling_rate).map_err(|error| usage(&error))?,
+        u64::from(text.rounds),
+        text.task_change(),
+    )
+    .map_err(|error| usage(&error))?;
+    text.privacy.noise_multiplier = noise.get();
+    let written = toml::to_string(&text).map_err(|error| usage(&error))?;
+    Plan::parse(written.as_bytes()).map_err(|error| usage(&error))
+}
+
+/// A plan in lines for people.
+pub fn describe(plan: &Plan) -> Result<String, Error> {
+    let text = plan.text();
+    let privacy = &text.privacy;
+    let certificate =
+        plan.spent(text.rounds).map_err(|error| Error::Usage(error.to_string()))?;
+    let cost = plan.predicted_cost();
+    let warning = if cost.warns() { "  warning: above 0.1, privacy will cost quality" } else { "" };
+    let cohort: Vec<String> = text
+        .cohort
+        .iter()
+        .map(|p| format!("{} ({} {}s, {} tasks)", p.institution, p.declared_units, privacy.unit, p.tasks))
+        .collect();
+    Ok(format!(
+        "plan        {}\ndigest      {}\nconsortium  {}\napplication {}, {} rounds, {} parameters\n\
+         cohort      {}\nlearner     {:?}, {} inner steps\n\
+         privacy     {} {}, relation {}, task change {}\n\
+         mechanism   noise {:.4} x clip {}, sampling rate {}, grid 2^-{}\n\
+         costs       epsilon {:.4} to {:.4} at delta {:e} by {:?}; promised {}\n\
+         predicted   rho {:.4}{warning}\n",
+        text.name,
+        plan.digest(),
+        plan.consortium(),
+        text.application,
+        text.rounds,
+        plan.dimension(),
+        cohort.join(", "),
+        text.learner.family,
+        text.learner.inner_steps,
+        "unit",
+        privacy.unit,
+        privacy.relation,
+        text.task_change(),
+        privacy.noise_multiplier,
+        privacy.clip_norm,
+        privacy.sampling_rate,
+        privacy.grid_bits,
+        certificate.epsilon_lower,
+        certificate.epsilon_upper,
+        privacy.delta,
+        certificate.method,
+        privacy.epsilon,
+        cost.rho,
+    ))
+}
