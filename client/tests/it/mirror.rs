@@ -21,6 +21,10 @@ fn leaves(core: &Core, from: u64) -> Vec<Vec<u8>> {
     leaves.into_iter().map(ledger::record::LeafBytes::into_vec).collect()
 }
 
+fn both(core: &Core) -> (Vec<Vec<u8>>, SignedCheckpoint) {
+    (leaves(core, 0), core.checkpoint())
+}
+
 async fn world() -> (Fake, [Bank; 1]) {
     let fake = Fake::start().await;
     let banks = [Bank::joined(&fake, "north").await];
@@ -92,7 +96,7 @@ async fn a_checkpoint_over_other_leaves_than_came_is_asked_for_again() {
 async fn a_shorter_log_and_an_earlier_checkpoint_that_does_not_fit_are_proof() {
     let (fake, [north]) = world().await;
     let mut mirror = empty(&north);
-    let (all, newest) = (leaves(&fake.core(), 0), fake.core().checkpoint());
+    let (all, newest) = both(&fake.core());
     mirror.take(all, Some(newest.text())).unwrap();
     fake.roll_back(2);
     let earlier = fake.core().checkpoint();
@@ -111,7 +115,7 @@ async fn the_copy_gives_receipts_that_prove_themselves() {
     let (fake, [north]) = world().await;
     let mut mirror = empty(&north);
     assert_eq!(mirror.receipt(0).unwrap(), None);
-    let (all, newest) = (leaves(&fake.core(), 0), fake.core().checkpoint());
+    let (all, newest) = both(&fake.core());
     let size = u64::try_from(all.len()).unwrap();
     mirror.take(all, Some(newest.text())).unwrap();
     for index in 0..size {

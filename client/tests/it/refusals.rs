@@ -18,7 +18,8 @@ async fn a_plan_that_the_policy_does_not_allow_is_neither_charged_nor_computed()
     let report = north.until(|_| true).await;
     assert!(report.charges.is_empty());
     node.end().await.unwrap();
-    assert_eq!((fake.core().fetched, fake.core().vectors.len()), (0, 0));
+    let core = fake.core();
+    assert_eq!((core.fetched, core.vectors.len()), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -165,17 +166,13 @@ async fn a_log_with_another_history_is_refused_for_ever() {
     node.end().await.unwrap();
     fake.roll_back(2);
     // The same consortium grows again, past where it was.
-    start_run(&fake, &banks, 1, "asap");
-    while fake.core().state.size <= size {
-        let run = fake.core().state.run().map(|run| run.id);
-        match run {
-            Some(run) => fake.ask(round::Request::Abandon { run, reason: "again".to_owned() }),
-            None => {
-                start_run(&fake, &banks, 1, "asap");
-                continue;
-            }
+    for rounds in 2.. {
+        start_run(&fake, &banks, rounds, "asap");
+        let run = fake.core().state.run().map(|run| run.id).unwrap();
+        fake.ask(round::Request::Abandon { run, reason: "again".to_owned() }).unwrap();
+        if fake.core().state.size > size {
+            break;
         }
-        .unwrap();
     }
     let error = north.run().ended().await.unwrap_err();
     assert_eq!(error.exit(), Exit::Tampered, "{error}");

@@ -140,7 +140,8 @@ impl Bank {
     pub(crate) async fn until_status(&self, what: impl Fn(&NodeStatus) -> bool) -> NodeStatus {
         let waiting = async {
             loop {
-                if let Some(Answer::Status(status)) = self.call(&Command::Status {}).await
+                let answer = self.call(&Command::Status {}).await;
+                if let Some(Answer::Status(status)) = answer
                     && what(&status)
                 {
                     return *status;
