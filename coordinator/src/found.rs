@@ -97,6 +97,6 @@ fn record(
         log.append(&expected, &leaves, &[]).map_err(|error| Error::storage(&error))?;
     let checkpoint = SignedCheckpoint::sign(&digest, head, log_key)
         .map_err(|error| Error::storage(&error))?;
-    log.put_checkpoint(checkpoint.text()).map_err(|error| Error::storage(&error))?;
+    log.put_checkpoint(&checkpoint).map_err(|error| Error::storage(&error))?;
     Ok(digest)
 }

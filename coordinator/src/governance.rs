@@ -4,4 +4,4 @@ mod certificates;
 mod invitations;
 
 pub(crate) use certificates::Certificates;
-pub(crate) use invitations::{Invitations, Redeemed};
+pub(crate) use invitations::Invitations;

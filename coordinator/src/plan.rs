@@ -4,6 +4,7 @@ use ledger::digest::Digest;
 use privacy::{Delta, Epsilon, SamplingRate, calibrate_noise};
 use round::Plan;
 use round::plan::{Participant, PlanText};
+use serde::Deserialize;
 
 use crate::error::Error;
 
@@ -20,7 +21,7 @@ pub struct Changes {
     pub epsilon: Option<f64>,
 }
 
-/// A plan like `draft` (the TOML of a plan, whose consortium and noise are placeholders), with the
+/// A plan like `draft` (the TOML of a plan, without consortium and noise), with the
 /// least noise that keeps its promise by the accountant that ships.
 ///
 /// # Errors
@@ -28,13 +29,7 @@ pub struct Changes {
 /// [`Error::Usage`] that names the key, what was expected and what came.
 pub fn write(draft: &str, changes: &Changes) -> Result<Plan, Error> {
     let usage = |error: &dyn std::fmt::Display| Error::Usage(error.to_string());
-    let mut text: PlanText = toml::from_str(draft).map_err(|error| usage(&error))?;
-    text.consortium = changes.consortium.to_string();
-    text.rounds = changes.rounds.unwrap_or(text.rounds);
-    text.privacy.epsilon = changes.epsilon.unwrap_or(text.privacy.epsilon);
-    if !changes.cohort.is_empty() {
-        text.cohort.clone_from(&changes.cohort);
-    }
+    let mut text = complete(draft, changes)?;
     let spec = &text.privacy;
     let noise = calibrate_noise(
         Epsilon::new(spec.epsilon).map_err(|error| usage(&error))?,
@@ -47,6 +42,28 @@ pub fn write(draft: &str, changes: &Changes) -> Result<Plan, Error> {
     text.privacy.noise_multiplier = noise.get();
     let written = toml::to_string(&text).map_err(|error| usage(&error))?;
     Plan::parse(written.as_bytes()).map_err(|error| usage(&error))
+}
+
+/// The draft with what its author leaves to this command filled in; the noise comes after.
+fn complete(draft: &str, changes: &Changes) -> Result<PlanText, Error> {
+    let usage = |error: &dyn std::fmt::Display| Error::Usage(error.to_string());
+    let mut table: toml::Table = toml::from_str(draft).map_err(|error| usage(&error))?;
+    table.insert("consortium".to_owned(), changes.consortium.to_string().into());
+    if let Some(rounds) = changes.rounds {
+        table.insert("rounds".to_owned(), i64::from(rounds).into());
+    }
+    if !changes.cohort.is_empty() {
+        let cohort = toml::Value::try_from(&changes.cohort).map_err(|error| usage(&error))?;
+        table.insert("cohort".to_owned(), cohort);
+    }
+    if let Some(privacy) = table.get_mut("privacy").and_then(toml::Value::as_table_mut) {
+        // Calibrated once everything else is known.
+        privacy.insert("noise_multiplier".to_owned(), 1.0.into());
+        if let Some(epsilon) = changes.epsilon {
+            privacy.insert("epsilon".to_owned(), epsilon.into());
+        }
+    }
+    PlanText::deserialize(table).map_err(|error| usage(&error))
 }
 
 /// A plan in lines for people.

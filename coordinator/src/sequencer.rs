@@ -93,7 +93,7 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
             parts;
         let checkpoint = SignedCheckpoint::sign(&genesis, log.head(), &keys.log)
             .map_err(|error| Error::storage(&error))?;
-        log.put_checkpoint(checkpoint.text()).map_err(|error| Error::storage(&error))?;
+        log.put_checkpoint(&checkpoint).map_err(|error| Error::storage(&error))?;
         let state = Arc::new(state);
         let (published, looked_at) =
             watch::channel(Arc::new(Published::new(Arc::clone(&state), &checkpoint)));
@@ -162,7 +162,7 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
         if wake(&self.state).is_some_and(|due| due <= batch.at()) || self.waiting_run() {
             batch.submit(Submission::unanswered(Request::Tick, vec![]));
         }
-        self.commit(batch)?;
+        self.commit(batch.finish())?;
         self.set_to_work();
         Ok(going)
     }
@@ -174,8 +174,8 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
     }
 
     /// Commits a batch in one append, then signs, folds, publishes and answers.
-    fn commit(&mut self, batch: batch::Batch<'_>) -> Result<(), Error> {
-        let batch::Decided { state, leaves, blobs, vectors, answers, failure } = batch.finish();
+    fn commit(&mut self, decided: batch::Decided) -> Result<(), Error> {
+        let batch::Decided { state, leaves, blobs, vectors, answers, failure } = decided;
         if let Some(error) = failure {
             return Err(error);
         }
@@ -190,7 +190,7 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
                 .map_err(|error| Error::storage(&error))?;
             let checkpoint = SignedCheckpoint::sign(&self.genesis, head, &self.keys.log)
                 .map_err(|error| Error::storage(&error))?;
-            self.log.put_checkpoint(checkpoint.text()).map_err(|error| Error::storage(&error))?;
+            self.log.put_checkpoint(&checkpoint).map_err(|error| Error::storage(&error))?;
             self.state = Arc::new(state);
             self.tail.extend(expected.size, bytes);
             let published = Published::new(Arc::clone(&self.state), &checkpoint);

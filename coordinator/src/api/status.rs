@@ -35,6 +35,7 @@ fn refused(refusal: &Refusal) -> Status {
         Refusal::NameTaken(_)
         | Refusal::SharedKey(_)
         | Refusal::FoundedAlready
+        | Refusal::PlanHasRun(_)
         | Refusal::Contradiction(_) => Status::already_exists(text),
         Refusal::NotFounded
         | Refusal::RunOpen(_)
@@ -42,6 +43,7 @@ fn refused(refusal: &Refusal) -> Status {
         | Refusal::WrongRound(_)
         | Refusal::Mismatch(_)
         | Refusal::Stale
+        | Refusal::NoContradiction(_)
         | Refusal::WrongPhase(_) => Status::failed_precondition(text),
     }
 }
