@@ -150,7 +150,7 @@ impl Core {
             let mut theta: Vec<f32> =
                 initial_weights(plan.layout(), &plan.text().model.initialization)
                     .iter()
-                    .map(|_| round.map_or(0.0, |number| 0.01 * (number as f32 + 1.0)))
+                    .map(|_| round.map_or(0.0, |number| if number % 2 == 0 { 0.01 } else { 0.02 }))
                     .collect();
             if self.faults.nan_model {
                 theta[0] = f32::NAN;
@@ -229,7 +229,7 @@ impl Fake {
             address: incoming.local_addr().to_string(),
             _stop: Arc::new(stop),
         };
-        let service = server::coordinator(Service(fake.core.clone(), fake.changed.clone()));
+        let service = server::coordinator(Service(Arc::clone(&fake.core), fake.changed.clone()));
         let router = server::builder(&acceptor).add_service(service);
         tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };

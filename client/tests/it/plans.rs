@@ -5,12 +5,10 @@ use round::plan::Plan;
 
 /// The text of a plan for `cohort` in the consortium `genesis`.
 pub(crate) fn text(genesis: &Digest, cohort: &[&str], rounds: u32, send: &str) -> String {
-    let cohort: String = cohort
-        .iter()
-        .map(|name| {
-            format!("[[cohort]]\ninstitution = \"{name}\"\ndeclared_units = 100\ntasks = 8\n")
-        })
-        .collect();
+    let participant = |name: &&str| {
+        format!("[[cohort]]\ninstitution = \"{name}\"\ndeclared_units = 100\ntasks = 8\n")
+    };
+    let cohort = cohort.iter().map(participant).collect::<Vec<_>>().concat();
     format!(
         r#"
 version = 1

@@ -2,7 +2,8 @@
 
 use client::policy::{Policy, PolicyError, PolicyRefusal};
 use ledger::digest::Digest;
-use ledger::record::Institution;
+use ledger::record::{Institution, QuorumRule};
+use ledger::signing::PublicKey;
 
 use crate::plans::plan;
 use crate::world::policy_text;
@@ -138,4 +139,35 @@ fn a_refusal_names_rule_value_and_limit() {
     let expected = "the policy refuses: allow.rounds_max is 3 where the policy says at most 2;";
     assert_eq!(refusal.to_string(), expected);
     assert_eq!(refusal.verdicts().len(), 1);
+}
+
+#[test]
+fn the_banks_own_signature_counts_only_with_its_own_key() {
+    let key = |byte| PublicKey::from_bytes([byte; 32]);
+    let name = |name| Institution::new(name).unwrap();
+    let half = QuorumRule::more_than(1, 2).unwrap();
+    let allowed = |policy: &Policy, signers: &[(&str, u8)]| {
+        let signers = signers.iter().map(|(who, byte)| (name(*who), key(*byte))).collect();
+        let verdicts = policy.check_signers(&signers, &north(), &key(1), half);
+        verdicts.iter().map(|v| (v.rule, v.allowed)).collect::<Vec<_>>()
+    };
+    let open = policy(|text| text);
+    assert_eq!(allowed(&open, &[("north", 1)]), [("approvals.own", true)]);
+    assert_eq!(allowed(&open, &[("north", 2)]), [("approvals.own", false)]);
+    assert_eq!(allowed(&open, &[("south", 1)]), [("approvals.own", false)]);
+    assert_eq!(allowed(&open, &[]), [("approvals.own", false)]);
+
+    let pins = format!(
+        "[consortium.members]\nnorth = \"{}\"\nsouth = \"{}\"\neast = \"{}\"\n[population]",
+        key(1),
+        key(2),
+        key(3)
+    );
+    let pinned = policy(|text| text.replacen("[population]", &pins, 1));
+    let quorum = |signers: &[(&str, u8)]| allowed(&pinned, signers)[1];
+    let rule = "consortium.members";
+    assert_eq!(quorum(&[("north", 1), ("south", 2)]), (rule, true));
+    assert_eq!(quorum(&[("north", 1)]), (rule, false));
+    assert_eq!(quorum(&[("north", 1), ("south", 9)]), (rule, false));
+    assert_eq!(quorum(&[("north", 1), ("invented", 2)]), (rule, false));
 }

@@ -17,7 +17,7 @@ fn open_round(fake: &Fake) -> OpenRound {
     OpenRound {
         consortium: core.genesis,
         run: run.id,
-        plan: run.plan.clone(),
+        plan: std::sync::Arc::clone(&run.plan),
         number: round.number,
         model: run.model.unwrap().theta,
         expects_us: true,

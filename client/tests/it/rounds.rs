@@ -2,7 +2,7 @@
 
 use client::receipts::verify_all;
 
-use crate::world::{consortium, finished};
+use crate::world::{Bank, consortium, finished};
 
 const ALL_ACKNOWLEDGED: fn(&client::population::LedgerReport) -> bool =
     |report| report.charges.iter().all(|charge| charge.standing == "acknowledged");
@@ -29,7 +29,7 @@ async fn a_run_is_charged_once_a_round_and_every_release_has_its_receipt() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn banks_train_together_and_send_at_the_end_of_the_slot() {
     let (fake, banks) = consortium(&["north", "south"], 2, "slot-end").await;
-    let nodes: Vec<_> = banks.iter().map(|bank| bank.run()).collect();
+    let nodes: Vec<_> = banks.iter().map(Bank::run).collect();
     fake.until(finished).await;
     for bank in &banks {
         bank.until(|r| r.charges.len() == 2 && ALL_ACKNOWLEDGED(r)).await;
