@@ -107,6 +107,7 @@ pub async fn serve(
     let lock = state.lock()?;
     let node = blocking(move || Node::open(options, state)).await?;
     let control = wire::control::Control::bind(&socket(&node.state))?;
+    let conversations = control.conversations();
     // A caller that says nothing must not keep the node open.
     let answering = Arc::downgrade(&node);
     let answers = control.serve(
@@ -125,6 +126,8 @@ pub async fn serve(
         () = shutdown => Ok(()),
         () = node.ending.notified() => Ok(()),
     };
+    // Whoever said so is told before the process ends.
+    conversations.ended().await;
     // A socket that nobody answers would only confuse; were it left, the next start replaces it.
     let _ = std::fs::remove_file(socket(&node.state));
     if let Err(ClientError::Tampered(tampered)) = &ended {

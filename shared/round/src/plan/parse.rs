@@ -53,8 +53,8 @@ impl Plan {
         let (consortium, cohort) = identities(&text)?;
         let promise = check::check(&text)?;
         let digest = sha256(bytes);
-        let terms =
-            Terms::of(&text, promise).map_err(|what| PlanError::Rule { key: "privacy".to_owned(), what })?;
+        let terms = Terms::of(&text, promise)
+            .map_err(|what| PlanError::Rule { key: "privacy".to_owned(), what })?;
         Ok(Self { text, bytes: bytes.to_vec(), digest, consortium, cohort, terms })
     }
 }

@@ -1,8 +1,8 @@
 //! The guarantee: the mechanism must give it, for every institution, by the accountant that ships.
 
 use privacy::{
-    Certificate, Delta, Epsilon, Grid, PrivacyError, PublicBound, check_delta, epsilon, loss_predictor,
-    noise_scale,
+    Certificate, Delta, Epsilon, Grid, PrivacyError, PublicBound, check_delta, epsilon,
+    loss_predictor, noise_scale,
 };
 
 use super::{name, positive, require};
