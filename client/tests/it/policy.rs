@@ -144,10 +144,10 @@ fn a_refusal_names_rule_value_and_limit() {
 #[test]
 fn the_banks_own_signature_counts_only_with_its_own_key() {
     let key = |byte| PublicKey::from_bytes([byte; 32]);
-    let name = |name| Institution::new(name).unwrap();
+    let name = |name: &str| Institution::new(name).unwrap();
     let half = QuorumRule::more_than(1, 2).unwrap();
     let allowed = |policy: &Policy, signers: &[(&str, u8)]| {
-        let signers = signers.iter().map(|(who, byte)| (name(*who), key(*byte))).collect();
+        let signers = signers.iter().map(|(who, byte)| (name(who), key(*byte))).collect();
         let verdicts = policy.check_signers(&signers, &north(), &key(1), half);
         verdicts.iter().map(|v| (v.rule, v.allowed)).collect::<Vec<_>>()
     };
