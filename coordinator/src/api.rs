@@ -119,7 +119,7 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Coordinator for Shared<B> {
         request: Request<RenewRequest>,
     ) -> Result<Response<RenewResponse>, Status> {
         let caller = self.0.member(&request)?;
-        self.0.reissue(caller, &request.into_inner()).map(Response::new)
+        self.0.reissue(&caller, &request.into_inner()).map(Response::new)
     }
 
     async fn follow(

@@ -75,7 +75,7 @@ async fn serve(directory: Directory) -> Result<(), Error> {
     let aggregator = Aggregator::new(blobs.clone(), job_queue, requests.clone());
     let keys =
         Keys { operator: directory.signing_key("operator")?, log: directory.signing_key("log")? };
-    let (sequencer, published, tail) = Sequencer::new(Parts {
+    let (sequencer, window) = Sequencer::new(Parts {
         log,
         blobs: blobs.clone(),
         keys,
@@ -89,8 +89,8 @@ async fn serve(directory: Directory) -> Result<(), Error> {
     let handle = Handle::new(requests);
     let service = Arc::new(Service {
         sequencer: handle.clone(),
-        published,
-        tail,
+        published: window.published,
+        tail: window.tail,
         library,
         blobs,
         certificates,
