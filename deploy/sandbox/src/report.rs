@@ -34,7 +34,7 @@ impl Report {
     pub(crate) fn print(&self, json: bool) -> ExitCode {
         let code = self.audit.exit_code();
         if json {
-            envelope(if code == 0 { "ok" } else { "failed" }, code, self.data());
+            envelope(if code == 0 { "ok" } else { "failed" }, code, &self.data());
         } else {
             let _ = io::stdout().write_all(self.text().as_bytes());
         }
@@ -191,10 +191,10 @@ impl Report {
 
 /// A failure as the JSON envelope says it.
 pub(crate) fn print_failure(error: &SandboxError) {
-    envelope("failed", error.exit_code(), json!({ "error": error.to_string() }));
+    envelope("failed", error.exit_code(), &json!({ "error": error.to_string() }));
 }
 
-fn envelope(status: &str, exit_code: u8, data: Value) {
+fn envelope(status: &str, exit_code: u8, data: &Value) {
     let envelope = json!({
         "schema_version": SCHEMA_VERSION,
         "status": status,
