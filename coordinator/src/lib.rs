@@ -1,1 +1,28 @@
-//! The consortium's coordinator.
+//! The consortium's coordinator: it opens rounds, takes contributions in, computes the next
+//! meta-initialization, and keeps the log that proves it did nothing else.
+//!
+//! [`sequencer`] is the one writer; `api` is what members reach, [`control`] what the operator
+//! commands; `aggregate` sums and steps on a thread of its own. What may happen is decided by
+//! [`round`]; nothing here decides.
+
+mod aggregate;
+mod api;
+pub mod cli;
+mod clock;
+pub mod control;
+mod daemon;
+mod directory;
+mod error;
+mod export;
+mod found;
+mod governance;
+mod library;
+mod metrics;
+pub mod plan;
+mod sequencer;
+mod status;
+
+pub use daemon::run;
+pub use directory::{Directory, Settings};
+pub use error::Error;
+pub use found::{Founding, found};

@@ -23,7 +23,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 pub(crate) use handle::{Answer, Command, Handle, Submission, Vector};
-use ledger::checkpoint::{LogIdentity, SignedCheckpoint};
+use ledger::checkpoint::SignedCheckpoint;
+use ledger::digest::Digest;
 use ledger::log_store::{BlobStore, LogStore};
 use ledger::signing::SigningKey;
 use ledger::time::Timestamp;
@@ -35,6 +36,7 @@ use tokio::sync::watch;
 
 use crate::aggregate::{self, Job};
 use crate::error::Error;
+use crate::library::Library;
 
 /// How many commands one commit takes at most.
 const BATCH_MAX: usize = 1024;
@@ -52,7 +54,7 @@ pub(crate) struct Sequencer<L, B> {
     log: L,
     blobs: B,
     keys: Keys,
-    identity: LogIdentity,
+    genesis: Digest,
     state: Arc<State>,
     inbox: Receiver<Command>,
     aggregator: aggregate::Handle,
@@ -60,10 +62,63 @@ pub(crate) struct Sequencer<L, B> {
     computing: bool,
     published: watch::Sender<Arc<Published>>,
     tail: Arc<Tail>,
+    library: Arc<Library>,
     clock: fn() -> Timestamp,
 }
 
+/// What a sequencer is made of.
+pub(crate) struct Parts<L, B> {
+    pub(crate) log: L,
+    pub(crate) blobs: B,
+    pub(crate) keys: Keys,
+    pub(crate) genesis: Digest,
+    pub(crate) state: State,
+    pub(crate) inbox: Receiver<Command>,
+    pub(crate) aggregator: aggregate::Handle,
+    pub(crate) library: Arc<Library>,
+    pub(crate) clock: fn() -> Timestamp,
+}
+
+/// What everybody may look at while the sequencer works.
+pub(crate) struct Window {
+    pub(crate) published: watch::Receiver<Arc<Published>>,
+    pub(crate) tail: Arc<Tail>,
+}
+
 impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
+    /// A sequencer that has published what it recovered: the checkpoint is signed here again, to the
+    /// same bytes, should a crash have come before it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Storage`] if the checkpoint cannot be kept.
+    pub(crate) fn new(parts: Parts<L, B>) -> Result<(Self, Window), Error> {
+        let Parts { mut log, blobs, keys, genesis, state, inbox, aggregator, library, clock } =
+            parts;
+        let checkpoint = SignedCheckpoint::sign(&genesis, log.head(), &keys.log)
+            .map_err(|error| Error::storage(&error))?;
+        log.put_checkpoint(&checkpoint).map_err(|error| Error::storage(&error))?;
+        let state = Arc::new(state);
+        let (published, looked_at) =
+            watch::channel(Arc::new(Published::new(Arc::clone(&state), &checkpoint)));
+        let tail = Arc::new(Tail::default());
+        let sequencer = Self {
+            log,
+            blobs,
+            keys,
+            genesis,
+            state,
+            inbox,
+            aggregator,
+            computing: false,
+            published,
+            tail: Arc::clone(&tail),
+            library,
+            clock,
+        };
+        Ok((sequencer, Window { published: looked_at, tail }))
+    }
+
     /// Serves commands until all handles are gone, it is told to stop, or storage fails.
     ///
     /// # Errors
@@ -111,7 +166,7 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
         if wake(&self.state).is_some_and(|due| due <= batch.at()) || self.waiting_run() {
             batch.submit(Submission::unanswered(Request::Tick, vec![]));
         }
-        self.commit(batch)?;
+        self.commit(batch.finish())?;
         self.set_to_work();
         Ok(going)
     }
@@ -123,22 +178,25 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
     }
 
     /// Commits a batch in one append, then signs, folds, publishes and answers.
-    fn commit(&mut self, batch: batch::Batch<'_>) -> Result<(), Error> {
-        let batch::Decided { state, leaves, blobs, vectors, answers, failure } = batch.finish();
+    fn commit(&mut self, decided: batch::Decided) -> Result<(), Error> {
+        let batch::Decided { state, leaves, blobs, vectors, answers, failure } = decided;
         if let Some(error) = failure {
             return Err(error);
         }
         if !leaves.is_empty() {
             let expected = self.log.head();
+            for leaf in &leaves {
+                self.library.note(leaf);
+            }
             let bytes: Vec<_> = leaves.into_iter().map(ledger::record::Leaf::into_bytes).collect();
             // Durable from here on, or an error and the end of this process.
             let head = self
                 .log
                 .append(&expected, &bytes, &blobs)
                 .map_err(|error| Error::storage(&error))?;
-            let checkpoint = SignedCheckpoint::sign(&self.identity.genesis, head, &self.keys.log)
+            let checkpoint = SignedCheckpoint::sign(&self.genesis, head, &self.keys.log)
                 .map_err(|error| Error::storage(&error))?;
-            self.log.put_checkpoint(checkpoint.text()).map_err(|error| Error::storage(&error))?;
+            self.log.put_checkpoint(&checkpoint).map_err(|error| Error::storage(&error))?;
             self.state = Arc::new(state);
             self.tail.extend(expected.size, bytes);
             let published = Published::new(Arc::clone(&self.state), &checkpoint);

@@ -1,1 +1,23 @@
 //! The auditor: verify, replay and recompute, offline.
+//!
+//! [`export`] writes what an auditor gets: the log as static files and the blobs it names, no keys,
+//! tokens, rows or policies. [`verify()`] reads it without trust in whoever wrote it and says what it
+//! found in a [`Report`]. [`cli`] is that for people. No network, no clock, no randomness.
+#![warn(clippy::indexing_slicing)]
+
+mod blobs;
+pub mod cli;
+mod directory;
+pub mod export;
+mod finding;
+mod fold;
+mod log;
+mod nodes;
+mod receipts;
+mod replay;
+mod report;
+mod verify;
+
+pub use finding::{Finding, Kind};
+pub use report::{Conviction, InstitutionReport, Interval, Report, RunReport, RunStatus};
+pub use verify::{Options, verify};

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use thiserror::Error;
 
+use crate::checkpoint::SignedCheckpoint;
 use crate::digest::{Digest, sha256};
 use crate::record::LeafBytes;
 use crate::tree::{HashSource, Head};
@@ -55,7 +56,8 @@ pub trait LogStore: HashSource<Error: std::error::Error + Send + Sync + 'static>
     /// If storage fails.
     fn leaves(&self, range: Range<u64>) -> Result<Vec<LeafBytes>, Self::Error>;
 
-    /// The checkpoint that was put last, or an earlier one after a crash.
+    /// The text of the checkpoint that was put last, or of an earlier one after a crash. Its signature
+    /// is for the reader to verify.
     ///
     /// # Errors
     ///
@@ -71,7 +73,7 @@ pub trait LogStore: HashSource<Error: std::error::Error + Send + Sync + 'static>
     /// # Errors
     ///
     /// If storage fails.
-    fn put_checkpoint(&mut self, text: &str) -> Result<(), Self::Error>;
+    fn put_checkpoint(&mut self, checkpoint: &SignedCheckpoint) -> Result<(), Self::Error>;
 
     /// The snapshot that was put last.
     ///

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 
+use crate::checkpoint::SignedCheckpoint;
 use crate::digest::{Digest, sha256};
 use crate::log_store::{AppendError, BlobStore, LogStore, SmallBlob, Snapshot};
 use crate::record::LeafBytes;
@@ -179,9 +180,9 @@ impl LogStore for MemoryLog {
         Ok(self.checkpoint.clone())
     }
 
-    fn put_checkpoint(&mut self, text: &str) -> Result<(), MemoryError> {
+    fn put_checkpoint(&mut self, checkpoint: &SignedCheckpoint) -> Result<(), MemoryError> {
         self.writable()?;
-        self.checkpoint = Some(text.to_owned());
+        self.checkpoint = Some(checkpoint.text().to_owned());
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The streaming sum of clipped vectors.
 
-use crate::grid_stub::Grid;
+use privacy::{Grid, Outcome};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use crate::Task;
@@ -46,18 +46,14 @@ impl ClippedSum {
     }
 
     fn plus(mut self, vector: Option<Vec<f64>>, grid: &Grid) -> Self {
-        match vector {
-            Some(vector) => {
-                let integers = grid.contribute(&vector);
-                self.sum.iter_mut().zip(integers).for_each(|(s, x)| *s = s.saturating_add(x));
-            }
-            None => self.failed += 1,
-        }
+        // A vector that is missing is not finite either: it has no coordinates and adds zero.
+        let outcome = grid.contribute(&vector.unwrap_or_default(), &mut self.sum);
+        self.failed += u64::from(outcome == Outcome::Zeroed);
         self
     }
 
     fn merge(mut self, other: Self) -> Self {
-        self.sum.iter_mut().zip(other.sum).for_each(|(s, x)| *s = s.saturating_add(x));
+        self.sum.iter_mut().zip(other.sum).for_each(|(s, x)| *s = s.wrapping_add(x));
         self.failed += other.failed;
         self
     }

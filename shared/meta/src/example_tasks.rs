@@ -1,8 +1,9 @@
 //! Small tasks and learners for the tests beside the maths.
+#![expect(clippy::cast_possible_truncation, reason = "examples are f32")]
 
 use crate::learner::{EpisodeShape, GradientLearner, learner};
-use crate::spec::{Activation, Family, Head, Initialization, LearnerSpec, LossSpec, ModelSpec};
 use crate::{Examples, Task, TaskKey};
+use round::plan::{Activation, Family, Head, Initialization, LearnerSpec, LossSpec, ModelSpec};
 
 pub(crate) const FEATURES: usize = 3;
 
@@ -24,7 +25,7 @@ pub(crate) fn examples(head: Head, rows: usize, seed: u64) -> Examples {
     let features = (0..rows * FEATURES).map(|_| next() as f32).collect();
     let label = |x: f64| match head {
         Head::Binary {} => f64::from(u8::from(x > 0.0)),
-        Head::Classes { count } => ((x + 1.0) / 2.0 * f64::from(count)).floor(),
+        Head::Classes { count } => (f64::midpoint(x, 1.0) * f64::from(count)).floor(),
         Head::Regression {} => 2.0 * x,
     };
     let labels = (0..rows).map(|_| label(next()) as f32).collect();

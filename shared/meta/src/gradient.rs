@@ -27,7 +27,9 @@ pub(crate) fn gradient(
         pass.forward(network, &layers, row);
         pass.backward(network, loss, &layers, label, &mut flat)?;
     }
-    flat.iter_mut().for_each(|g| *g /= normaliser);
+    for g in &mut flat {
+        *g /= normaliser;
+    }
     Ok(flat)
 }
 
@@ -76,7 +78,9 @@ impl Pass {
         for (depth, (layer, output)) in layers.iter().zip(values).enumerate() {
             layer.apply(input, output);
             if depth + 1 < layers.len() {
-                output.iter_mut().for_each(|z| *z = activate(network.activation(), *z));
+                for z in output.iter_mut() {
+                    *z = activate(network.activation(), *z);
+                }
             }
             input = output;
         }

@@ -1,6 +1,6 @@
 //! What a meta-learner does, and the gradient-based families.
 
-use crate::grid_stub::Grid;
+use privacy::Grid;
 
 use crate::clipped::{ClippedSum, clipped_sum};
 use crate::gradient::gradient;
@@ -9,8 +9,8 @@ use crate::loss::Loss;
 use crate::network::Network;
 use crate::predictor::Predictor;
 use crate::second_order;
-use crate::spec::{Family, LearnerSpec, LossSpec, ModelSpec};
 use crate::{Examples, LearnerError, Task};
+use round::plan::{Family, LearnerSpec, LossSpec, ModelSpec};
 
 /// What the coordinator's protocol needs of a learner: one vector a task, and adaptation.
 ///

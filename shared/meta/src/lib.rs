@@ -17,9 +17,6 @@ mod predictor;
 mod second_order;
 mod task;
 
-pub mod grid_stub;
-pub mod spec;
-
 pub use clipped::ClippedSum;
 pub use error::LearnerError;
 pub use learner::{EpisodeShape, GradientLearner, MetaLearner, learner};

@@ -1,7 +1,7 @@
 //! The loss of one example and its derivative by the model's outputs.
 
 use crate::LearnerError;
-use crate::spec::{Head, LossSpec};
+use round::plan::{Head, LossSpec};
 
 /// A loss that fits its head.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,7 +65,9 @@ impl Loss {
         match self {
             Self::Binary { .. } => {
                 let target = f64::from(label);
-                outputs.iter_mut().for_each(|f| *f = weight * (sigmoid(*f) - target));
+                for f in outputs {
+                    *f = weight * (sigmoid(*f) - target);
+                }
             }
             Self::Classes { .. } => {
                 softmax(outputs);
@@ -74,7 +76,9 @@ impl Loss {
                 }
             }
             Self::SquaredError => {
-                outputs.iter_mut().for_each(|f| *f = 2.0 * (*f - f64::from(label)));
+                for f in outputs {
+                    *f = 2.0 * (*f - f64::from(label));
+                }
             }
         }
         Ok(())
@@ -94,7 +98,11 @@ fn sigmoid(x: f64) -> f64 {
 /// Softmax in place, shifted by the largest so that nothing overflows.
 fn softmax(outputs: &mut [f64]) {
     let largest = outputs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    outputs.iter_mut().for_each(|f| *f = libm::exp(*f - largest));
+    for f in outputs.iter_mut() {
+        *f = libm::exp(*f - largest);
+    }
     let total: f64 = outputs.iter().sum();
-    outputs.iter_mut().for_each(|p| *p /= total);
+    for p in outputs.iter_mut() {
+        *p /= total;
+    }
 }

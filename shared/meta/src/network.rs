@@ -1,24 +1,16 @@
 //! The shape of the model, and where each weight lies in the flat vector.
 
+use round::layout::{Layer, Layout};
+use round::plan::{Activation, ModelSpec};
+
 use crate::LearnerError;
-use crate::spec::{Activation, ModelSpec};
 
 /// A multilayer perceptron; without hidden layers a linear model.
-///
-/// The flat vector holds, layer by layer from the input, the weights `[outputs, inputs]` row-major
-/// and then the bias `[outputs]`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Network {
-    layers: Vec<Layer>,
+    layout: Layout,
     activation: Activation,
     weights: usize,
-}
-
-/// The shape of one layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Layer {
-    pub(crate) inputs: usize,
-    pub(crate) outputs: usize,
 }
 
 /// One layer's part of the flat vector.
@@ -31,30 +23,22 @@ pub(crate) struct LayerWeights<'a> {
 
 impl Network {
     pub(crate) fn new(model: &ModelSpec, inputs: usize) -> Result<Self, LearnerError> {
-        let unsupported = |why: &str| LearnerError::Unsupported(why.to_owned());
-        let mut layers = Vec::with_capacity(model.hidden.len() + 1);
-        let mut width = inputs;
-        for &outputs in model.hidden.iter().chain(std::iter::once(&model.head.outputs())) {
-            let outputs = usize::try_from(outputs).map_err(|_| unsupported("layer too wide"))?;
-            layers.push(Layer { inputs: width, outputs });
-            width = outputs;
+        let layout = Layout::of(inputs, model);
+        if layout.layers().iter().any(|l| l.inputs == 0 || l.outputs == 0) {
+            return Err(LearnerError::Unsupported(
+                "expected at least one feature and one unit in each layer".to_owned(),
+            ));
         }
-        if layers.iter().any(|l| l.inputs == 0 || l.outputs == 0) {
-            return Err(unsupported("expected at least one feature and one unit in each layer"));
-        }
-        let weights = layers
-            .iter()
-            .try_fold(0_usize, |sum, l| sum.checked_add(l.weights()?))
-            .ok_or_else(|| unsupported("expected a model that fits in memory"))?;
-        Ok(Self { layers, activation: model.activation, weights })
+        let weights = layout.dimension();
+        Ok(Self { layout, activation: model.activation, weights })
     }
 
     pub(crate) fn inputs(&self) -> usize {
-        self.layers.first().map_or(0, |l| l.inputs)
+        self.layout.layers().first().map_or(0, |l| l.inputs)
     }
 
     pub(crate) fn layers(&self) -> &[Layer] {
-        &self.layers
+        self.layout.layers()
     }
 
     pub(crate) fn activation(&self) -> Activation {
@@ -70,8 +54,8 @@ impl Network {
     pub(crate) fn split<'a>(&self, flat: &'a [f64]) -> Result<Vec<LayerWeights<'a>>, LearnerError> {
         let wrong = || LearnerError::WeightCount { expected: self.weights, got: flat.len() };
         let mut rest = flat;
-        let mut parts = Vec::with_capacity(self.layers.len());
-        for &shape in &self.layers {
+        let mut parts = Vec::with_capacity(self.layers().len());
+        for &shape in self.layers() {
             let (weights, after) =
                 rest.split_at_checked(shape.inputs * shape.outputs).ok_or_else(wrong)?;
             let (bias, after) = after.split_at_checked(shape.outputs).ok_or_else(wrong)?;
@@ -79,12 +63,6 @@ impl Network {
             rest = after;
         }
         if rest.is_empty() { Ok(parts) } else { Err(wrong()) }
-    }
-}
-
-impl Layer {
-    fn weights(self) -> Option<usize> {
-        self.inputs.checked_mul(self.outputs)?.checked_add(self.outputs)
     }
 }
 

@@ -12,8 +12,8 @@ use crate::gradient::gradient;
 use crate::inner::Steps;
 use crate::loss::Loss;
 use crate::network::Network;
-use crate::spec::Activation;
 use crate::{Examples, LearnerError, Task};
+use round::plan::Activation;
 
 /// d L_Q(φ_K(θ)) / dθ, with φ_K the weights after the inner loop on the support
 /// ([Finn, Abbeel & Levine 2017], algorithm 1).

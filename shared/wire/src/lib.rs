@@ -27,3 +27,4 @@ pub use connection::Connection;
 pub use error::Error;
 pub use identity::{Identity, Role};
 pub use invitation::Invitation;
+pub use prost::bytes::Bytes;

@@ -379,7 +379,7 @@ impl<S: LogStore> PopulationLedger<S> {
     fn keep_checkpoint(&mut self) {
         let signed = SignedCheckpoint::sign(&self.genesis, self.head, &self.key);
         self.poisoned = match signed {
-            Ok(checkpoint) => self.store.put_checkpoint(checkpoint.text()).is_err(),
+            Ok(checkpoint) => self.store.put_checkpoint(&checkpoint).is_err(),
             Err(_) => true,
         };
     }

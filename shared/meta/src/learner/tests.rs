@@ -3,7 +3,7 @@ use crate::example_tasks::{
     FEATURES, build, cases, differences, examples, relative, task, weights,
 };
 use crate::gradient::outputs;
-use crate::spec::{Activation, Head, Initialization};
+use round::plan::{Activation, Head, Initialization};
 
 /// Σ loss / normaliser, written naively and apart from the code under test.
 fn loss_value(of: &GradientLearner, at: &[f64], examples: &Examples, normaliser: f64) -> f64 {
@@ -13,11 +13,13 @@ fn loss_value(of: &GradientLearner, at: &[f64], examples: &Examples, normaliser:
     let losses = rows.map(|(f, &label)| match &of.loss {
         Loss::Binary { weights } => {
             let p = 1.0 / (1.0 + (-f[0]).exp());
-            if label == 1.0 { -weights[1] * p.ln() } else { -weights[0] * (1.0 - p).ln() }
+            if label > 0.5 { -weights[1] * p.ln() } else { -weights[0] * (1.0 - p).ln() }
         }
         Loss::Classes { weights } => {
             let total: f64 = f.iter().map(|f| f.exp()).sum();
-            let class = label as usize;
+            let class = (0..weights.len())
+                .find(|k| f64::from(u32::try_from(*k).unwrap()) >= f64::from(label))
+                .unwrap();
             -weights[class] * (f[class].exp() / total).ln()
         }
         Loss::SquaredError => (f[0] - f64::from(label)).powi(2),

@@ -1,6 +1,6 @@
 use super::*;
 use crate::example_tasks::{build, cases, differences, examples, numbers, relative, weights};
-use crate::spec::{Family, Head};
+use round::plan::{Family, Head};
 
 fn tensor(values: &[f64]) -> Tensor {
     Tensor::from_slice(values, (2, 3), &Device::Cpu).unwrap()
@@ -45,7 +45,12 @@ fn every_operation_used_has_the_gradient_of_its_finite_differences() {
         let value = |x: &Tensor| -> Tensor {
             let y = operation(x, &c).unwrap();
             // Different weights on the entries, so that a permuted gradient shows.
-            let ramp: Vec<f64> = (1..=y.elem_count()).map(|k| 0.1 * k as f64 + 0.2).collect();
+            let ramp: Vec<f64> = (0..y.elem_count())
+                .scan(0.2, |w, _| {
+                    *w += 0.1;
+                    Some(*w)
+                })
+                .collect();
             let ramp = Tensor::from_vec(ramp, y.shape(), &Device::Cpu).unwrap();
             y.mul(&ramp).unwrap().sum_all().unwrap()
         };

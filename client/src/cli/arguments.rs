@@ -1,0 +1,155 @@
+//! What the command line understands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// The bank's node: it follows the consortium, decides by the bank's own policy and ledger, and
+/// releases nothing else.
+#[derive(Debug, Parser)]
+#[command(name = "counterfoil-client", version)]
+pub(super) struct Arguments {
+    /// The node's state directory.
+    #[arg(long, env = "COUNTERFOIL_STATE", default_value = ".", global = true)]
+    pub(super) state: PathBuf,
+    /// Print one JSON object: schema_version, status, exit_code, data.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Join a consortium with an invitation; the keys are made here.
+    Join {
+        /// What the operator has handed over: counterfoil1:…
+        #[arg(long, env = "COUNTERFOIL_INVITATION", hide_env_values = true)]
+        invitation: String,
+    },
+    /// Run the node until it is told to end.
+    Run {},
+    /// Where the node stands.
+    Status {},
+    /// Release nothing from here on, across restarts, until `resume`.
+    Stop {
+        /// Who and why; it is signed into the bank's ledger.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Release again.
+    Resume {
+        /// Who and why; it is signed into the bank's ledger.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// End the node's process; what was begun goes on at its next start.
+    Shutdown {},
+    /// Plans that wait for signatures.
+    Plan {
+        #[command(subcommand)]
+        command: PlanCommand,
+    },
+    /// The bank's own ledger.
+    Ledger {
+        #[command(subcommand)]
+        command: LedgerCommand,
+    },
+    /// The receipts that the node holds.
+    Receipts {
+        #[command(subcommand)]
+        command: ReceiptsCommand,
+    },
+    /// Adapt a meta-initialization to the bank's own labelled examples. Nothing leaves.
+    Adapt(AdaptArguments),
+    /// Judge a meta-initialization against learning alone, on the bank's own rows. Nothing leaves.
+    Evaluate(EvaluateArguments),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PlanCommand {
+    /// All plans that wait for signatures.
+    List {},
+    /// The exact text of a plan.
+    Show {
+        /// The plan's digest, or how it begins.
+        digest: String,
+    },
+    /// What the bank's policy says of a plan, rule by rule.
+    Check {
+        /// The plan's digest, or how it begins.
+        digest: String,
+    },
+    /// Sign a plan that the policy allows, and hand the signature in.
+    Sign {
+        /// The plan's digest, or how it begins.
+        digest: String,
+        /// Write the signature to this file instead.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LedgerCommand {
+    /// Charges with what became of them, what is spent, and the cap.
+    Show {},
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ReceiptsCommand {
+    /// Verify every receipt from the file alone.
+    Verify {},
+}
+
+/// What `adapt` is told.
+#[derive(Clone, Debug, Args)]
+pub struct AdaptArguments {
+    /// The meta-initialization (f32 little-endian).
+    #[arg(long)]
+    pub theta: PathBuf,
+    /// The plan that it was trained by.
+    #[arg(long)]
+    pub plan: PathBuf,
+    /// The labelled examples (CSV).
+    #[arg(long)]
+    pub support: PathBuf,
+    /// How many adaptation steps.
+    #[arg(long)]
+    pub steps: u32,
+    /// Where the adapted weights go (f32 little-endian). They are as private as the examples.
+    #[arg(long)]
+    pub out: PathBuf,
+}
+
+/// What `evaluate` is told.
+#[derive(Clone, Debug, Args)]
+pub struct EvaluateArguments {
+    /// The meta-initialization (f32 little-endian).
+    #[arg(long)]
+    pub theta: PathBuf,
+    /// The plan that it was trained by.
+    #[arg(long)]
+    pub plan: PathBuf,
+    /// The rows to judge on (a data specification in TOML).
+    #[arg(long)]
+    pub data: PathBuf,
+    /// Other rows, on which the number of adaptation steps is chosen (a data specification).
+    #[arg(long)]
+    pub tuning: PathBuf,
+    /// Labelled examples of each class.
+    #[arg(long, value_delimiter = ',', default_value = "5,10,20")]
+    pub shots: Vec<u32>,
+    /// Episodes for each number of shots.
+    #[arg(long, default_value_t = 100)]
+    pub episodes: u32,
+    /// Fixes the episodes.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// Examples of class 1 in a query.
+    #[arg(long, default_value_t = 100)]
+    pub query_positive: u32,
+    /// Examples of class 0 in a query.
+    #[arg(long, default_value_t = 200)]
+    pub query_negative: u32,
+}

@@ -1,0 +1,83 @@
+//! What each command does.
+
+pub mod plan;
+
+mod daemon;
+mod log;
+mod model;
+
+use std::path::Path;
+
+pub use daemon::{ledger_show, resume, shutdown, status, stop};
+pub use model::{adapt, evaluate};
+use serde_json::json;
+use wire::Invitation;
+use wire::tls::system_clock;
+
+use crate::cli::Output;
+use crate::joined::Joined;
+use crate::keys::Keys;
+use crate::state_dir::StateDir;
+use crate::{ClientError, Exit};
+
+/// Joins a consortium.
+///
+/// # Errors
+///
+/// As [`crate::join::join`].
+pub fn join(state: &Path, invitation: &str) -> Result<Output, ClientError> {
+    let invitation: Invitation = invitation.parse()?;
+    let state = StateDir::create(state)?;
+    let progress = wire::limits::PROGRESS_TIMEOUT;
+    let joined = wait(crate::join::join(&state, &invitation, system_clock(), progress))?;
+    let genesis = joined.genesis_digest().to_string();
+    let data = json!({
+        "institution": joined.institution().as_str(),
+        "role": joined.role().as_str(),
+        "consortium": genesis,
+        "name": joined.genesis().name.as_str(),
+        "endpoint": joined.endpoint(),
+    });
+    let text = format!(
+        "{} has joined {} ({genesis}) as {}; write policy.toml and data.toml in {}",
+        joined.institution(),
+        joined.genesis().name,
+        joined.role(),
+        state.root().display()
+    );
+    Ok(Output::new(data, text))
+}
+
+/// Verifies every receipt of the node.
+///
+/// # Errors
+///
+/// [`ClientError::NotJoined`], or a file cannot be read.
+pub fn receipts_verify(state: &Path) -> Result<Output, ClientError> {
+    let state = StateDir::open(state)?;
+    let joined = Joined::load(&state)?;
+    let keys = Keys::load_or_create(&state)?;
+    let verified = crate::receipts::verify_all(&state, &joined.log(), &keys.record.public())?;
+    let wrong = verified.iter().filter(|receipt| receipt.error.is_some()).count();
+    let mut lines = vec![format!("{} receipts, {wrong} of them prove nothing", verified.len())];
+    for receipt in &verified {
+        let what = match (&receipt.error, receipt.round, receipt.index) {
+            (Some(error), _, _) => error.clone(),
+            (None, Some(round), Some(index)) => format!("round {round} is leaf {index}"),
+            (None, _, _) => String::new(),
+        };
+        lines.push(format!("{}: {what}", receipt.file.display()));
+    }
+    let exit = if wrong == 0 { Exit::Ok } else { Exit::Tampered };
+    let data = json!({ "receipts": verified, "wrong": wrong });
+    Ok(Output { data, text: lines.join("\n"), exit })
+}
+
+/// Runs `future` to its end.
+fn wait<T>(future: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| ClientError::Internal(error.to_string()))?;
+    runtime.block_on(future)
+}

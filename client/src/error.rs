@@ -1,0 +1,290 @@
+//! What can go wrong at a node, what ends with which exit code, and what mends it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ledger::digest::Digest;
+use ledger::population::{LedgerError, Violation};
+use ledger::record::Institution;
+use meta::LearnerError;
+use privacy::PrivacyError;
+use round::plan::PlanError;
+use thiserror::Error;
+
+use crate::Exit;
+use crate::data::DataError;
+use crate::evaluate::EvaluateError;
+use crate::mirror::{MirrorError, Tampered};
+use crate::policy::{PolicyError, PolicyRefusal};
+use crate::tasks::TaskError;
+
+/// An error of the node.
+#[derive(Debug, Error)]
+pub enum ClientError {
+    /// The command was not understood.
+    #[error("{0}")]
+    Usage(String),
+
+    // The state directory.
+    /// There is no state directory.
+    #[error("expected a state directory at {}", .0.display())]
+    NoState(PathBuf),
+    /// A daemon runs on the state directory.
+    #[error("expected {} to be free, a daemon runs on it", .0.display())]
+    Locked(PathBuf),
+    /// The node has not joined a consortium.
+    #[error("expected a node that has joined a consortium, {} holds none", .0.display())]
+    NotJoined(PathBuf),
+    /// The node belongs to another consortium, or is another institution.
+    #[error("expected a node that has joined nothing else, this one belongs to another consortium")]
+    OtherConsortium,
+    /// A file or the disk.
+    #[error("expected to {action} {}: {source}", path.display())]
+    File {
+        /// What was to be done.
+        action: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file that does not hold what was written.
+    #[error("{} is not as it was written: {why}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A secret that others can read.
+    #[error("expected {} to be the owner's alone, its mode is {mode:04o}", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// A key file that holds no such key.
+    #[error("{}: {why}", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// The system gave no randomness.
+    #[error("the system gave no randomness")]
+    Randomness,
+
+    // The bank's own rules.
+    /// There is no usable policy.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The policy refuses.
+    #[error(transparent)]
+    Refused(#[from] PolicyRefusal),
+    /// The bank has stopped.
+    #[error("the bank releases nothing: {0}")]
+    Stopped(String),
+    /// The lifetime budget does not allow it.
+    #[error("the budget: {0}")]
+    Budget(String),
+    /// No population is registered yet.
+    #[error("expected a registered population, the node has never run")]
+    NoPopulation,
+    /// The ledger is another population's.
+    #[error("expected the ledger of {expected}, found that of {found}")]
+    OtherPopulation {
+        /// What the policy says.
+        expected: String,
+        /// What the ledger says.
+        found: String,
+    },
+    /// The plan does not name the institution.
+    #[error("{0} is not in the plan's cohort")]
+    NotInPlan(Institution),
+
+    // The bank's rows: said here, never outside.
+    /// The rows cannot be attached.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The rows cannot become tasks.
+    #[error(transparent)]
+    Tasks(#[from] TaskError),
+    /// There is nothing to evaluate.
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
+
+    // Public facts.
+    /// The learner refused the plan or the meta-initialization.
+    #[error(transparent)]
+    Learner(#[from] LearnerError),
+    /// A plan's privacy terms.
+    #[error(transparent)]
+    Privacy(#[from] PrivacyError),
+    /// Not a plan.
+    #[error("{}: {source}", path.display())]
+    Plan {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: PlanError,
+    },
+    /// No such plan waits for signatures.
+    #[error("expected a plan that waits for signatures, none has the digest {0}")]
+    NoPlan(String),
+
+    // The coordinator and the network.
+    /// The wire.
+    #[error(transparent)]
+    Wire(#[from] wire::Error),
+    /// An answer that does not prove what it must.
+    #[error("the coordinator proved nothing: {0}")]
+    Unproven(String),
+    /// The log was changed or went back.
+    #[error("TAMPERED: {0}")]
+    Tampered(Box<Tampered>),
+    /// What came is not usable; whoever sent it is asked again.
+    #[error("the log's update is not usable: {0}")]
+    Update(String),
+
+    // Storage.
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+    /// The bank's own ledger.
+    #[error("the bank's ledger: {0}")]
+    Ledger(String),
+    /// The ledger went back, or was changed.
+    #[error("the bank's ledger was changed or went back: {0}")]
+    LedgerDamaged(String),
+    /// The released bytes are not there.
+    #[error("expected the released bytes {0} in the node's own storage")]
+    LostBytes(Digest),
+    /// A part of the process ended without a result.
+    #[error("a part of the node stopped unexpectedly: {0}")]
+    Internal(String),
+}
+
+impl ClientError {
+    pub(crate) fn file(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::File { action, path: path.to_owned(), source }
+    }
+
+    /// The error of a population's ledger, by who can mend it.
+    pub(crate) fn ledger<E: std::error::Error>(error: LedgerError<E>) -> Self {
+        match error {
+            LedgerError::Refused(Violation::Stopped(reason)) => Self::Stopped(reason),
+            LedgerError::Refused(
+                refused @ (Violation::OverBudget { .. }
+                | Violation::NoCap
+                | Violation::CapChangesFilter),
+            ) => Self::Budget(refused.to_string()),
+            LedgerError::RolledBack(_)
+            | LedgerError::Damaged { .. }
+            | LedgerError::Unlawful { .. }
+            | LedgerError::Root { .. }
+            | LedgerError::Checkpoint(_) => Self::LedgerDamaged(error.to_string()),
+            LedgerError::Refused(_)
+            | LedgerError::Store(_)
+            | LedgerError::Blobs(_)
+            | LedgerError::Moved(_)
+            | LedgerError::Poisoned
+            | LedgerError::Record(_) => Self::Ledger(error.to_string()),
+        }
+    }
+
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Policy(_) | Self::Refused(_) | Self::Stopped(_) | Self::NotInPlan(_) => {
+                Exit::Refused
+            }
+            Self::Usage(_) => Exit::Usage,
+            Self::Budget(_) => Exit::Budget,
+            Self::NoState(_) | Self::NotJoined(_) | Self::NoPopulation | Self::NoPlan(_) => {
+                Exit::NotFound
+            }
+            Self::Tampered(_) | Self::Unproven(_) | Self::LedgerDamaged(_) => Exit::Tampered,
+            Self::Wire(error) => wire_exit(error),
+            Self::Update(_) => Exit::Network,
+            Self::Exposed { .. } | Self::Key { .. } => Exit::Authentication,
+            Self::Locked(_)
+            | Self::OtherConsortium
+            | Self::File { .. }
+            | Self::Damaged { .. }
+            | Self::Randomness
+            | Self::OtherPopulation { .. }
+            | Self::Data(_)
+            | Self::Tasks(_)
+            | Self::Evaluate(_)
+            | Self::Learner(_)
+            | Self::Privacy(_)
+            | Self::Plan { .. }
+            | Self::Store(_)
+            | Self::Ledger(_)
+            | Self::LostBytes(_)
+            | Self::Internal(_) => Exit::Failure,
+        }
+    }
+
+    /// One command that mends it, where there is one.
+    pub fn remedy(&self) -> Option<String> {
+        let node = |rest: &str| Some(format!("counterfoil-client --state DIR {rest}"));
+        if let Self::Exposed { path, .. } = self {
+            return Some(format!("chmod 600 {}", path.display()));
+        }
+        let commands = [
+            (matches!(self, Self::NoState(_) | Self::NotJoined(_)), "join --invitation TEXT"),
+            (matches!(self, Self::Locked(_)), "status"),
+            (matches!(self, Self::Stopped(_)), "resume"),
+            (matches!(self, Self::NoPlan(_)), "plan list"),
+            (matches!(self, Self::Refused(_)), "plan check DIGEST"),
+            (matches!(self, Self::Budget(_)), "ledger show"),
+            (matches!(self, Self::NoPopulation), "run"),
+        ];
+        commands.into_iter().find(|(fits, _)| *fits).and_then(|(_, command)| node(command))
+    }
+}
+
+impl<E: std::error::Error> From<MirrorError<E>> for ClientError {
+    fn from(error: MirrorError<E>) -> Self {
+        match error {
+            MirrorError::Tampered(tampered) => Self::Tampered(tampered),
+            MirrorError::Checkpoint(_)
+            | MirrorError::Leaf(_)
+            | MirrorError::Incomplete { .. }
+            | MirrorError::TooMuch(_) => Self::Update(error.to_string()),
+            MirrorError::Moved(_) | MirrorError::Store(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+/// Whom the wire's error is to be blamed on.
+fn wire_exit(error: &wire::Error) -> Exit {
+    use tonic::Code;
+    use wire::Error;
+    if let Error::Status(status) = error {
+        let code = status.code();
+        return if matches!(code, Code::Unauthenticated | Code::PermissionDenied) {
+            Exit::Authentication
+        } else if matches!(code, Code::Unavailable | Code::DeadlineExceeded) {
+            Exit::Network
+        } else if code == Code::NotFound {
+            Exit::NotFound
+        } else {
+            Exit::Failure
+        };
+    }
+    if matches!(error, Error::Tls(_) | Error::Identity(_) | Error::Key(_)) {
+        Exit::Authentication
+    } else if matches!(error, Error::Invitation(_) | Error::Address(_)) {
+        Exit::Usage
+    } else if matches!(error, Error::Io(_) | Error::Transport(_) | Error::Stalled(_)) {
+        Exit::Network
+    } else if matches!(error, Error::WrongDigest { .. }) {
+        Exit::Tampered
+    } else {
+        Exit::Failure
+    }
+}

@@ -1,0 +1,245 @@
+//! The bank's verified copy of the consortium's log.
+//!
+//! Leaves wait until a checkpoint arrives that the log's key has signed and that commits to exactly
+//! them; then they are folded by the rules that everybody folds by, and only then kept. So what is
+//! in the copy was verified, and nothing else decides what the node does.
+//!
+//! A signed checkpoint that contradicts the copy is proof that the log was changed or went back. It
+//! is kept, and the copy takes nothing more, ever ([`Tampered`]).
+
+mod error;
+mod facts;
+mod tampered;
+
+use ledger::checkpoint::{LogIdentity, SignedCheckpoint};
+use ledger::log_store::{AppendError, LogStore};
+use ledger::receipt::Receipt;
+use ledger::record::{Institution, Leaf, LeafBytes};
+use ledger::signing::PublicKey;
+use ledger::tree::{Frontier, Head, ProofError, inclusion_proof, leaf_hash, root_at};
+
+pub use error::MirrorError;
+pub use facts::{Facts, OpenRound, OwnAccepted};
+pub use tampered::Tampered;
+
+/// Leaves that may wait for their checkpoint, in bytes.
+const WAITING_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// How many leaves are read at a time when the copy is opened.
+const PAGE: u64 = 1024;
+
+/// A verified copy of a log.
+#[derive(Debug)]
+pub struct Mirror<S> {
+    store: S,
+    log: LogIdentity,
+    facts: Facts,
+    frontier: Frontier,
+    checkpoint: Option<SignedCheckpoint>,
+    waiting: Vec<LeafBytes>,
+    waiting_bytes: usize,
+}
+
+type Answer<T, S> = Result<T, MirrorError<<S as ledger::tree::HashSource>::Error>>;
+
+impl<S: LogStore> Mirror<S> {
+    /// Opens the copy in `store`: folds every leaf again, and checks the tree and the checkpoint.
+    /// `institution` and `key` are the bank's own.
+    ///
+    /// # Errors
+    ///
+    /// [`MirrorError::Tampered`] if the copy itself was changed, [`MirrorError::Store`] if storage
+    /// fails.
+    pub fn open(
+        store: S,
+        log: LogIdentity,
+        institution: Institution,
+        key: PublicKey,
+    ) -> Answer<Self, S> {
+        let mut mirror = Self {
+            facts: Facts::new(institution, key),
+            frontier: Frontier::new(),
+            checkpoint: None,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            store,
+            log,
+        };
+        mirror.fold_stored()?;
+        if let Some(text) = mirror.store.checkpoint().map_err(MirrorError::Store)? {
+            let kept = SignedCheckpoint::open(&text, &log)?;
+            mirror.check_extends(&kept)?;
+            mirror.checkpoint = Some(kept);
+        }
+        Ok(mirror)
+    }
+
+    /// Takes leaves that follow what it has, and with `checkpoint` the proof that they are the
+    /// log's. Says whether it advanced; without a checkpoint the leaves only wait.
+    ///
+    /// # Errors
+    ///
+    /// [`MirrorError::Tampered`] if a checkpoint of the log contradicts the copy or commits to a
+    /// record that breaks the rules; [`MirrorError::Checkpoint`] or [`MirrorError::Incomplete`] if
+    /// the sender is to be asked again; [`MirrorError::Store`] if storage fails.
+    pub fn take(
+        &mut self,
+        leaves: impl IntoIterator<Item = Vec<u8>>,
+        checkpoint: Option<&str>,
+    ) -> Answer<bool, S> {
+        for leaf in leaves {
+            self.waiting_bytes = self.waiting_bytes.saturating_add(leaf.len());
+            if self.waiting_bytes > WAITING_BYTES_MAX {
+                return Err(MirrorError::TooMuch(WAITING_BYTES_MAX));
+            }
+            self.waiting.push(LeafBytes::new(leaf).map_err(MirrorError::Leaf)?);
+        }
+        match checkpoint {
+            None => Ok(false),
+            Some(text) => self.commit(&SignedCheckpoint::open(text, &self.log)?).map(|()| true),
+        }
+    }
+
+    /// Forgets leaves that wait: the sender that sent them is gone.
+    pub fn forget_waiting(&mut self) {
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+    }
+
+    /// Checks that the copy extends a checkpoint that was verified elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`MirrorError::Tampered`] if it does not.
+    pub fn check_extends(&self, earlier: &SignedCheckpoint) -> Answer<(), S> {
+        let head = earlier.head();
+        match root_at(&self.store, head.size) {
+            Ok(root) if root == head.root => Ok(()),
+            Ok(_) => Err(self.contradicted("the log has another history than before", earlier)),
+            Err(ProofError::OutOfRange { .. }) => {
+                Err(self.contradicted("the log is shorter than before", earlier))
+            }
+            Err(ProofError::Source(error)) => Err(MirrorError::Store(error)),
+        }
+    }
+
+    /// What the log says.
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Which log it is.
+    pub const fn log(&self) -> &LogIdentity {
+        &self.log
+    }
+
+    /// Size and root of what was verified.
+    pub fn head(&self) -> Head {
+        self.frontier.head()
+    }
+
+    /// The newest checkpoint that was verified.
+    pub const fn checkpoint(&self) -> Option<&SignedCheckpoint> {
+        self.checkpoint.as_ref()
+    }
+
+    /// A receipt for leaf `index`, from the copy alone; `None` if the newest checkpoint does not
+    /// commit to it yet.
+    ///
+    /// # Errors
+    ///
+    /// [`MirrorError::Store`] if storage fails.
+    pub fn receipt(&self, index: u64) -> Answer<Option<Receipt>, S> {
+        let Some(checkpoint) = &self.checkpoint else { return Ok(None) };
+        if index >= checkpoint.head().size {
+            return Ok(None);
+        }
+        let Some(leaf) = self.store.leaf(index).map_err(MirrorError::Store)? else {
+            return Ok(None);
+        };
+        match inclusion_proof(&self.store, index, checkpoint.head().size) {
+            Ok(proof) => {
+                Ok(Some(Receipt { index, leaf, proof, checkpoint: checkpoint.text().to_owned() }))
+            }
+            Err(ProofError::OutOfRange { .. }) => Ok(None),
+            Err(ProofError::Source(error)) => Err(MirrorError::Store(error)),
+        }
+    }
+
+    /// Keeps the waiting leaves if `checkpoint` commits to exactly them.
+    fn commit(&mut self, checkpoint: &SignedCheckpoint) -> Answer<(), S> {
+        let (verified, signed) = (self.frontier.size(), checkpoint.head());
+        let waiting = u64::try_from(self.waiting.len()).unwrap_or(u64::MAX);
+        let reached = verified.saturating_add(waiting);
+        if signed.size < verified {
+            return Err(self.contradicted("the log went back", checkpoint));
+        }
+        if signed.size != reached {
+            return Err(MirrorError::Incomplete { reached, signed: signed.size });
+        }
+        let mut frontier = self.frontier.clone();
+        for leaf in &self.waiting {
+            frontier.push(leaf_hash(leaf.as_slice()), |_, _, _| ());
+        }
+        if frontier.root() != signed.root {
+            return Err(self.contradicted("the log has other records than it sent", checkpoint));
+        }
+        // From here on the log's key vouches for the leaves: whatever is wrong with one is proof.
+        let leaves = std::mem::take(&mut self.waiting);
+        self.waiting_bytes = 0;
+        for leaf in &leaves {
+            if let Err(reason) = fold(&mut self.facts, &self.log, leaf) {
+                return Err(self.contradicted(&reason, checkpoint));
+            }
+        }
+        let head = self.frontier.head();
+        self.store.append(&head, &leaves, &[]).map_err(|error| match error {
+            AppendError::Moved { found, .. } => MirrorError::Moved(found),
+            AppendError::Store(error) => MirrorError::Store(error),
+        })?;
+        self.frontier = frontier;
+        self.store.put_checkpoint(checkpoint).map_err(MirrorError::Store)?;
+        self.checkpoint = Some(checkpoint.clone());
+        Ok(())
+    }
+
+    fn fold_stored(&mut self) -> Answer<(), S> {
+        let head = self.store.head();
+        while self.frontier.size() < head.size {
+            let start = self.frontier.size();
+            let end = head.size.min(start.saturating_add(PAGE));
+            let page = self.store.leaves(start..end).map_err(MirrorError::Store)?;
+            if page.is_empty() {
+                break;
+            }
+            for leaf in page {
+                self.frontier.push(leaf_hash(leaf.as_slice()), |_, _, _| ());
+                fold(&mut self.facts, &self.log, &leaf).map_err(|reason| {
+                    MirrorError::Tampered(Box::new(Tampered::of_copy(&reason)))
+                })?;
+            }
+        }
+        if self.frontier.head() == head {
+            Ok(())
+        } else {
+            let reason = "the stored copy does not have the root that it was stored under";
+            Err(MirrorError::Tampered(Box::new(Tampered::of_copy(reason))))
+        }
+    }
+
+    fn contradicted<E>(&self, reason: &str, checkpoint: &SignedCheckpoint) -> MirrorError<E> {
+        let ours = self.checkpoint.as_ref().map(|kept| kept.text().to_owned());
+        let theirs = Some(checkpoint.text().to_owned());
+        MirrorError::Tampered(Box::new(Tampered::new(reason, self.head(), ours, theirs)))
+    }
+}
+
+/// Folds one leaf, or says what is wrong with it.
+fn fold(facts: &mut Facts, log: &LogIdentity, bytes: &LeafBytes) -> Result<(), String> {
+    let index = facts.state().size;
+    let leaf: Leaf = Leaf::decode(bytes.as_slice())
+        .map_err(|error| format!("leaf {index} is no record: {error}"))?;
+    if index == 0 && leaf.digest() != log.genesis {
+        return Err("leaf 0 is another Genesis than was pinned".to_owned());
+    }
+    facts.fold(&leaf).map_err(|error| format!("leaf {index} breaks the rules: {error}"))
+}

@@ -1,0 +1,94 @@
+use std::sync::Arc;
+
+use ledger::record::Text;
+use tracing::{info, warn};
+use wire::Validity;
+
+use super::{Node, blocking, locked};
+use crate::control::{Answer, Command, NodeStatus};
+use crate::population::LedgerReport;
+use crate::{ClientError, Exit, clock};
+
+/// The answer to a command.
+pub(super) async fn answer(node: Option<Arc<Node>>, command: Command) -> Answer {
+    let Some(node) = node else {
+        return Answer::Failed {
+            exit_code: Exit::Failure.code(),
+            message: "the node is ending".to_owned(),
+        };
+    };
+    let answered = blocking(move || match command {
+        Command::Status {} => Ok(Answer::Status(Box::new(status(&node)))),
+        Command::Ledger {} => Ok(Answer::Ledger(Box::new(LedgerReport::of(&node.population())?))),
+        Command::Stop { reason } => stop(&node, &reason),
+        Command::Resume { reason } => resume(&node, &reason),
+        Command::Shutdown {} => {
+            info!("told to end");
+            node.ending.notify_one();
+            Ok(Answer::Done {})
+        }
+    });
+    answered.await.unwrap_or_else(|error| Answer::Failed {
+        exit_code: error.exit().code(),
+        message: error.to_string(),
+    })
+}
+
+/// The answer to a line that is no command.
+pub(super) fn refuse(why: String) -> Answer {
+    Answer::Failed { exit_code: Exit::Usage.code(), message: why }
+}
+
+fn stop(node: &Node, reason: &str) -> Result<Answer, ClientError> {
+    let reason = text(reason)?;
+    // Held back at once, also while the ledger is written.
+    node.stopped.send_replace(true);
+    let mut population = node.population();
+    if population.ledger.state().stopped().is_none() {
+        warn!(%reason, "stopped: nothing is released from here on");
+        population.ledger.stop(clock::now(), reason).map_err(ClientError::ledger)?;
+    }
+    Ok(Answer::Done {})
+}
+
+fn resume(node: &Node, reason: &str) -> Result<Answer, ClientError> {
+    let reason = text(reason)?;
+    let mut population = node.population();
+    if population.ledger.state().stopped().is_some() {
+        info!(%reason, "resumed");
+        population.ledger.resume(clock::now(), reason).map_err(ClientError::ledger)?;
+    }
+    drop(population);
+    node.stopped.send_replace(false);
+    node.wake();
+    Ok(Answer::Done {})
+}
+
+fn text(reason: &str) -> Result<Text<256>, ClientError> {
+    Text::new(reason).map_err(|error| ClientError::Usage(error.to_string()))
+}
+
+fn status(node: &Node) -> NodeStatus {
+    let joined = node.joined().clone();
+    let mirror = node.mirror();
+    let open = mirror.facts().open_round();
+    let validity = Validity::of_certificate(joined.certificate()).ok();
+    NodeStatus {
+        running: true,
+        institution: joined.institution().to_string(),
+        consortium: joined.genesis_digest().to_string(),
+        endpoint: joined.endpoint().to_owned(),
+        connected: node.connection.borrow().is_some(),
+        verified_records: mirror.head().size,
+        certificate_until_ms: validity.map_or(0, Validity::not_after_ms),
+        run: mirror.facts().run().map(|run| run.id.to_string()),
+        round: open.as_ref().map(|round| round.number),
+        expected: open.is_some_and(|round| round.expects_us),
+        stopped: node.population().ledger.state().stopped().map(ToString::to_string),
+        trouble: {
+            let troubles = locked(&node.trouble);
+            troubles.working.clone().or_else(|| troubles.following.clone())
+        },
+        ledger_confirmed_by: Some(node.confirmed_by),
+    }
+}

@@ -1,0 +1,166 @@
+//! The one door out of the bank.
+//!
+//! Nothing that depends on rows leaves except through [`send`], and what goes through it was
+//! charged ([`Reservation`]), noised here ([`Noised`]) and made durable ([`Released`]) in that order:
+//! each step takes the token that only the step before gives.
+
+use ledger::checkpoint::LogIdentity;
+use ledger::log_store::{BlobStore, LogStore};
+use ledger::population::{LedgerError, PopulationLedger, Released, Reservation};
+use ledger::receipt::Receipt;
+use ledger::record::{Canonical as _, Contribution, Institution};
+use ledger::signing::SigningKey;
+use ledger::time::Timestamp;
+use meta::{GradientLearner, MetaLearner as _};
+use privacy::{
+    Grid, NoiseMultiplier, PublicBound, RandomSource, RoundedGaussian, SamplingRate,
+    SourceExhausted, noise_scale,
+};
+use round::plan::Plan;
+use wire::connection::Upload;
+use wire::{Bytes, Connection};
+use zeroize::Zeroizing;
+
+use crate::ClientError;
+use crate::learning::{learner_of, theta_of};
+use crate::receipts::{receipt_of, verify};
+use crate::tasks::Tasks;
+
+/// What a round computes: public facts alone, checked before anything is charged.
+pub struct Job {
+    learner: GradientLearner,
+    theta: Vec<f32>,
+    grid: Grid,
+    rate: SamplingRate,
+    noise: RoundedGaussian,
+    bound: PublicBound,
+}
+
+/// A sum with its noise, under the charge that pays for it. Not yet durable, so not yet sendable.
+pub struct Noised {
+    reservation: Reservation,
+    bytes: Zeroizing<Vec<u8>>,
+}
+
+impl Job {
+    /// The job of `institution` in a round of `plan` that starts from `theta` (f32 little-endian).
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Learner`] if the meta-initialization is not finite or does not fit,
+    /// [`ClientError::Privacy`] if the plan's terms are none, [`ClientError::NotInPlan`].
+    pub fn new(plan: &Plan, institution: &Institution, theta: &[u8]) -> Result<Self, ClientError> {
+        let learner = learner_of(plan)?;
+        let privacy = &plan.text().privacy;
+        let multiplier = NoiseMultiplier::new(privacy.noise_multiplier)?;
+        Ok(Self {
+            theta: theta_of(theta, &learner)?,
+            learner,
+            grid: plan.grid(),
+            rate: SamplingRate::new(privacy.sampling_rate)?,
+            noise: RoundedGaussian::new(noise_scale(multiplier, privacy.grid_bits)?)?,
+            bound: plan
+                .public_bound(institution)
+                .ok_or_else(|| ClientError::NotInPlan(institution.clone()))?,
+        })
+    }
+}
+
+impl Noised {
+    /// Samples the bank's tasks, sums their clipped meta-gradients and adds the noise.
+    ///
+    /// Total in the rows: a task that fails adds zero, an empty sample is all noise. The length of
+    /// the bytes is the plan's.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceExhausted`] from the source, which knows nothing of rows.
+    pub fn compute(
+        reservation: Reservation,
+        job: &Job,
+        tasks: &Tasks,
+        source: &mut impl RandomSource,
+    ) -> Result<Self, SourceExhausted> {
+        let mut sample = tasks.sample(job.rate, source)?;
+        // `theta` was checked with the job, so the sum has no other way to fail; were there one, the
+        // release would be noise alone, and nobody outside could tell.
+        let sum = job.learner.clipped_sum(&job.theta, &mut sample, &job.grid);
+        let zero = || vec![0; job.bound.dimension()];
+        let mut sum = Zeroizing::new(sum.map_or_else(|_| zero(), |clipped| clipped.sum));
+        job.noise.add_to(&mut sum, source)?;
+        let vector = Zeroizing::new(job.bound.fit(&sum));
+        let bytes = Zeroizing::new(vector.iter().flat_map(|x| x.to_le_bytes()).collect());
+        Ok(Self { reservation, bytes })
+    }
+
+    /// Makes the bytes durable and records that they may be sent.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`] if the ledger is stopped or storage fails; then nothing is sent.
+    pub fn keep<S: LogStore, B: BlobStore>(
+        self,
+        ledger: &mut PopulationLedger<S>,
+        at: Timestamp,
+        blobs: &B,
+    ) -> Result<Released, LedgerError<S::Error>> {
+        ledger.release(at, &self.reservation, self.bytes.to_vec(), blobs)
+    }
+}
+
+/// A release with all that is sent of it: the same bytes each time.
+#[derive(Debug)]
+pub struct Parcel {
+    contribution: Contribution,
+    upload: Upload,
+}
+
+impl Parcel {
+    /// Packs what `released` stands for.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Stopped`] while the bank refuses to release, [`ClientError::LostBytes`] if the
+    /// released bytes are not there, or the ledger's error.
+    pub fn pack<S, B>(
+        ledger: &PopulationLedger<S>,
+        blobs: &B,
+        released: &Released,
+        key: &SigningKey,
+    ) -> Result<Self, ClientError>
+    where
+        S: LogStore,
+        B: BlobStore,
+    {
+        if let Some(reason) = ledger.state().stopped() {
+            return Err(ClientError::Stopped(reason.to_string()));
+        }
+        let contribution = ledger.contribution(released).map_err(ClientError::ledger)?;
+        let vector = blobs
+            .get(released.vector())
+            .map_err(|error| ClientError::Ledger(error.to_string()))?
+            .ok_or(ClientError::LostBytes(*released.vector()))?;
+        let genesis = released.request().consortium;
+        let signature = key.sign_body(Contribution::TYPE, &genesis, &contribution.encode());
+        let upload = Upload::new(released, &contribution, &signature, Bytes::from(vector))?;
+        Ok(Self { contribution, upload })
+    }
+}
+
+/// Sends a parcel and verifies the receipt that comes back.
+///
+/// # Errors
+///
+/// [`ClientError::Wire`] with the coordinator's reason, [`ClientError::Unproven`] if what came back
+/// is no receipt for this contribution.
+pub async fn send(
+    connection: &Connection,
+    parcel: &Parcel,
+    log: &LogIdentity,
+    key: &SigningKey,
+) -> Result<Receipt, ClientError> {
+    let answer = connection.contribute(parcel.upload.clone()).await?;
+    let receipt = receipt_of(&answer)?;
+    verify(&receipt, log, &parcel.contribution, &key.public())?;
+    Ok(receipt)
+}

@@ -1,0 +1,179 @@
+//! The service: what members may ask over the wire.
+//!
+//! Who calls is read from the certificate and looked up in the roster at every call; what a message
+//! says of its sender is compared with that and never believed. Everything is checked that can be
+//! checked before a request reaches the sequencer.
+
+mod blob;
+mod contribute;
+mod follow;
+mod join;
+mod status;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use ledger::log_store::BlobStore;
+use ledger::record::{Approval, Canonical, Institution, Role};
+use ledger::signing::Signature;
+use ledger::time::Timestamp;
+use round::decide::Request as Ask;
+use round::state::{Consortium, Membership};
+pub(crate) use status::status_of;
+use tokio::sync::watch;
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status, Streaming};
+use wire::proto::{
+    ApproveRequest, BlobChunk, ContributeRequest, Coordinator, FetchBlobRequest, FollowRequest,
+    JoinRequest, JoinResponse, LogUpdate, Receipt, RenewRequest, RenewResponse,
+};
+
+use crate::governance::{Certificates, Invitations};
+use crate::library::Library;
+use crate::sequencer::{Handle, Published, Tail};
+
+/// A stream of answers.
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// The service.
+pub(crate) struct Service<B> {
+    pub(crate) sequencer: Handle,
+    pub(crate) published: watch::Receiver<Arc<Published>>,
+    pub(crate) tail: Arc<Tail>,
+    pub(crate) library: Arc<Library>,
+    pub(crate) blobs: B,
+    pub(crate) certificates: Arc<Certificates>,
+    pub(crate) invitations: Invitations,
+    pub(crate) genesis: Arc<[u8]>,
+    pub(crate) clock: fn() -> Timestamp,
+}
+
+/// A member that calls.
+struct Caller {
+    institution: Institution,
+    role: Role,
+}
+
+impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
+    /// The member behind a request: named by its certificate, active in the roster, with this very
+    /// TLS key.
+    fn member<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
+        let certificate = wire::server::caller(request)?;
+        let refused = || Status::permission_denied("not an active member of this consortium");
+        let institution =
+            Institution::new(certificate.identity.institution()).map_err(|_| refused())?;
+        let published = Arc::clone(&self.published.borrow());
+        let consortium = consortium(&published)?;
+        let member = consortium.active(&institution).ok_or_else(refused)?;
+        let role = member.role;
+        let named = match role {
+            Role::Bank => wire::Role::Bank,
+            Role::Auditor => wire::Role::Auditor,
+        };
+        let same_key = member.tls_key_digest.as_bytes() == &certificate.key_digest;
+        if named == certificate.identity.role() && same_key {
+            Ok(Caller { institution, role })
+        } else {
+            Err(refused())
+        }
+    }
+
+    fn bank<T>(&self, request: &Request<T>) -> Result<Institution, Status> {
+        let caller = self.member(request)?;
+        match caller.role {
+            Role::Bank => Ok(caller.institution),
+            Role::Auditor => Err(Status::permission_denied("an auditor reads; it does not act")),
+        }
+    }
+
+    async fn record_approval(
+        &self,
+        caller: Institution,
+        request: ApproveRequest,
+    ) -> Result<Receipt, Status> {
+        let approval = Approval::decode(&request.approval)
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        if approval.institution != caller {
+            return Err(Status::permission_denied("the approval names another institution"));
+        }
+        let signature = signature(&request.signature)?;
+        let answer = self.sequencer.submit(Ask::Approve(approval, signature), vec![], None).await;
+        receipt(answer.map_err(|error| status_of(&error))?.receipt)
+    }
+}
+
+/// The service as tonic takes it: the operator's commands use the same one.
+pub(crate) struct Shared<B>(pub(crate) Arc<Service<B>>);
+
+#[tonic::async_trait]
+impl<B: BlobStore + Clone + Send + Sync + 'static> Coordinator for Shared<B> {
+    type FollowStream = Answers<LogUpdate>;
+    type FetchBlobStream = Answers<BlobChunk>;
+
+    async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {
+        self.0.redeem(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn renew(
+        &self,
+        request: Request<RenewRequest>,
+    ) -> Result<Response<RenewResponse>, Status> {
+        let caller = self.0.member(&request)?;
+        self.0.reissue(&caller, &request.into_inner()).map(Response::new)
+    }
+
+    async fn follow(
+        &self,
+        request: Request<FollowRequest>,
+    ) -> Result<Response<Self::FollowStream>, Status> {
+        self.0.member(&request)?;
+        self.0.updates(request.into_inner().size).map(Response::new)
+    }
+
+    async fn fetch_blob(
+        &self,
+        request: Request<FetchBlobRequest>,
+    ) -> Result<Response<Self::FetchBlobStream>, Status> {
+        let caller = self.0.member(&request)?;
+        self.0.blob(caller.role, &request.into_inner().digest).await.map(Response::new)
+    }
+
+    async fn contribute(
+        &self,
+        request: Request<Streaming<ContributeRequest>>,
+    ) -> Result<Response<Receipt>, Status> {
+        let caller = self.0.bank(&request)?;
+        self.0.take(caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn approve(&self, request: Request<ApproveRequest>) -> Result<Response<Receipt>, Status> {
+        let caller = self.0.bank(&request)?;
+        self.0.record_approval(caller, request.into_inner()).await.map(Response::new)
+    }
+}
+
+fn consortium(published: &Published) -> Result<&Consortium, Status> {
+    published.state.consortium.as_ref().ok_or_else(|| Status::unavailable("not founded"))
+}
+
+fn signature(bytes: &[u8]) -> Result<Signature, Status> {
+    Signature::try_from(bytes).map_err(|_| {
+        Status::invalid_argument(format!("a signature has 64 bytes, got {}", bytes.len()))
+    })
+}
+
+/// A receipt in the wire's form.
+fn receipt(receipt: Option<ledger::receipt::Receipt>) -> Result<Receipt, Status> {
+    let receipt = receipt.ok_or_else(|| Status::already_exists("recorded before"))?;
+    Ok(Receipt {
+        index: receipt.index,
+        leaf: receipt.leaf.into_vec().into(),
+        proof: receipt.proof.iter().map(|hash| hash.as_bytes().to_vec().into()).collect(),
+        checkpoint: receipt.checkpoint.into(),
+    })
+}
+
+/// What a roster entry must name for a renewed certificate.
+fn key_of(member: &Membership) -> &[u8; 32] {
+    member.tls_key_digest.as_bytes()
+}

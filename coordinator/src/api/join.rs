@@ -1,0 +1,76 @@
+//! Joining, and renewing a certificate.
+
+use ledger::digest::sha256;
+use ledger::log_store::BlobStore;
+use ledger::record::{Canonical, MemberAdded};
+use round::decide::Request;
+use tonic::Status;
+use wire::authority::VerifiedRequest;
+use wire::proto::{JoinRequest, JoinResponse, RenewRequest, RenewResponse};
+
+use super::{Caller, Service, consortium, key_of, receipt, status_of};
+use crate::error::Error;
+
+impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
+    /// Redeems an invitation: burn it for these keys, record the member, issue the certificate. A
+    /// crash after any step is mended by the same call again.
+    pub(super) async fn redeem(&self, request: JoinRequest) -> Result<JoinResponse, Status> {
+        let invalid = |why: &dyn std::fmt::Display| Status::invalid_argument(why.to_string());
+        let member = MemberAdded::decode(&request.member).map_err(|error| invalid(&error))?;
+        let csr = VerifiedRequest::verify(&request.csr).map_err(|error| invalid(&error))?;
+        if member.keys.institution.as_str() != request.institution {
+            return Err(invalid(&"the member's keys name another institution"));
+        }
+        if member.keys.tls_key_digest.as_bytes() != &csr.key_digest() {
+            return Err(invalid(&"the certificate request is made with another TLS key"));
+        }
+        let institution = member.keys.institution.clone();
+        let now = (self.clock)();
+        let keys = sha256(&request.member);
+        let redeemed = self
+            .invitations
+            .redeem(&request.token, &institution, &keys, now)
+            .map_err(|error| status_of(&error))?;
+        if redeemed.role != member.role {
+            return Err(invalid(&"the invitation is for another role"));
+        }
+        let answer = self
+            .sequencer
+            .submit(Request::Admit(member), vec![], None)
+            .await
+            .map_err(|error| status_of(&error))?;
+        let certificate = self
+            .certificates
+            .issue(&csr, &institution, redeemed.role, now)
+            .map_err(|error| status_of(&error))?;
+        tracing::info!(%institution, "a member joined");
+        Ok(JoinResponse {
+            certificate: certificate.into(),
+            ca: self.certificates.ca().to_vec().into(),
+            genesis: self.genesis.to_vec().into(),
+            receipt: Some(receipt(answer.receipt)?),
+        })
+    }
+
+    /// A new certificate for the key that the roster names.
+    pub(super) fn reissue(
+        &self,
+        caller: &Caller,
+        request: &RenewRequest,
+    ) -> Result<RenewResponse, Status> {
+        let csr = VerifiedRequest::verify(&request.csr)
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let published = std::sync::Arc::clone(&self.published.borrow());
+        let member = consortium(&published)?.active(&caller.institution);
+        if member.map(key_of) != Some(&csr.key_digest()) {
+            return Err(Status::invalid_argument(
+                "expected a request made with the TLS key in the roster, got another key",
+            ));
+        }
+        let certificate = self
+            .certificates
+            .issue(&csr, &caller.institution, caller.role, (self.clock)())
+            .map_err(|error: Error| status_of(&error))?;
+        Ok(RenewResponse { certificate: certificate.into() })
+    }
+}

@@ -1,0 +1,130 @@
+//! The command line's grammar.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// The coordinator of a consortium that learns together and shares no rows.
+#[derive(Debug, Parser)]
+#[command(name = "counterfoil-coordinator", version, disable_help_subcommand = true)]
+pub(super) struct Options {
+    /// The state directory.
+    #[arg(long, global = true, default_value = "counterfoil-coordinator", value_name = "DIR")]
+    pub(super) state: PathBuf,
+    /// Answer with one JSON object.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    pub(super) action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Action {
+    /// Found a consortium: CA, keys, Genesis; no members yet.
+    Init {
+        /// The consortium's name, for people.
+        #[arg(long)]
+        name: String,
+        /// The address to listen on.
+        #[arg(long, default_value = "127.0.0.1:7443", value_name = "ADDRESS:PORT")]
+        listen: String,
+        /// How clients reach it; the host is in the server's certificate.
+        #[arg(long, default_value = "localhost:7443", value_name = "HOST:PORT")]
+        endpoint: String,
+        /// A further name or address in the server's certificate.
+        #[arg(long = "also-known-as", value_name = "HOST")]
+        names: Vec<String>,
+        /// A plan runs when more than this fraction of the banks signed it.
+        #[arg(long, default_value = "1/2", value_name = "N/D")]
+        quorum: String,
+        /// How long a client certificate is valid.
+        #[arg(long, default_value_t = 720)]
+        certificate_hours: u64,
+        /// A loopback address for Prometheus metrics.
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        metrics: Option<String>,
+    },
+    /// Run until told to stop.
+    Run {},
+    /// Where everything stands.
+    Status {},
+    /// Make a one-time invitation and print it.
+    Invite {
+        /// Whom.
+        #[arg(long)]
+        institution: String,
+        /// "bank" or "auditor".
+        #[arg(long, default_value = "bank")]
+        role: String,
+        /// How long it lives.
+        #[arg(long, default_value_t = 24)]
+        hours: u64,
+    },
+    /// Put an institution out, on record and at once.
+    Revoke {
+        /// Whom.
+        #[arg(long)]
+        institution: String,
+        /// Why; everybody can read it.
+        #[arg(long)]
+        reason: String,
+    },
+    /// End a run early, on record.
+    Abandon {
+        /// The run's identifier.
+        #[arg(long)]
+        run: String,
+        /// Why; everybody can read it.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Write what an auditor gets to a new directory.
+    Export {
+        /// Where; it must not exist yet.
+        directory: PathBuf,
+    },
+    /// Plans.
+    Plan {
+        #[command(subcommand)]
+        action: PlanAction,
+    },
+    /// End the daemon.
+    Stop {},
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PlanAction {
+    /// Make a draft whole: this consortium, this cohort, and the noise that its promise needs.
+    New {
+        /// The draft: a plan without consortium and noise.
+        #[arg(long)]
+        draft: PathBuf,
+        /// Where the plan goes.
+        #[arg(long)]
+        output: PathBuf,
+        /// Who trains, instead of the draft's cohort.
+        #[arg(long = "participant", value_name = "NAME:UNITS:TASKS")]
+        participants: Vec<String>,
+        /// How many rounds, instead of the draft's.
+        #[arg(long)]
+        rounds: Option<u32>,
+        /// The promised epsilon, instead of the draft's.
+        #[arg(long)]
+        epsilon: Option<f64>,
+    },
+    /// Print what a plan says and costs.
+    Show {
+        /// The plan.
+        plan: PathBuf,
+    },
+    /// Check every rule of a plan.
+    Check {
+        /// The plan.
+        plan: PathBuf,
+    },
+    /// Put a plan before the members.
+    Propose {
+        /// The plan.
+        plan: PathBuf,
+    },
+}

@@ -1,0 +1,177 @@
+//! What the operator may command while the coordinator runs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ledger::log_store::BlobStore;
+use ledger::record::{Institution, Role, RunId};
+use ring::rand::{SecureRandom, SystemRandom};
+use round::decide::Request;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use wire::invitation::{Invitation, Token};
+use wire::{Identity, tls::Acceptor};
+
+use crate::api::Service;
+use crate::directory::Settings;
+use crate::error::Error;
+
+/// One command.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "command", deny_unknown_fields)]
+pub enum Command {
+    /// Where everything stands.
+    Status {},
+    /// A one-time invitation.
+    Invite {
+        /// Whom.
+        institution: String,
+        /// "bank" or "auditor".
+        role: String,
+        /// How long it lives.
+        seconds: u64,
+    },
+    /// Put an institution out.
+    Revoke {
+        /// Whom.
+        institution: String,
+        /// Why.
+        reason: String,
+    },
+    /// Put a plan before the members.
+    Propose {
+        /// The plan's exact text.
+        plan: String,
+    },
+    /// End a run early.
+    Abandon {
+        /// Which.
+        run: String,
+        /// Why.
+        reason: String,
+    },
+    /// Write what an auditor gets.
+    Export {
+        /// An absolute path that does not exist yet.
+        directory: PathBuf,
+    },
+    /// End the daemon.
+    Stop {},
+}
+
+/// An answer: data, or an error with its exit code.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    /// It was done.
+    Done(Value),
+    /// It was not.
+    Refused {
+        /// Why.
+        message: String,
+        /// The exit code that goes with it.
+        exit_code: u8,
+    },
+}
+
+/// Answers commands.
+pub(crate) struct Operator<B> {
+    pub(crate) service: Arc<Service<B>>,
+    pub(crate) acceptor: Acceptor,
+    pub(crate) settings: Settings,
+    pub(crate) shutdown: tokio::sync::watch::Sender<bool>,
+}
+
+impl<B: BlobStore + Clone + Send + Sync + 'static> Operator<B> {
+    /// Carries a command out.
+    pub(crate) async fn answer(&self, command: Command) -> Reply {
+        match self.carry_out(command).await {
+            Ok(data) => Reply::Done(data),
+            Err(error) => {
+                Reply::Refused { message: error.to_string(), exit_code: error.exit_code() }
+            }
+        }
+    }
+
+    async fn carry_out(&self, command: Command) -> Result<Value, Error> {
+        match command {
+            Command::Status {} => Ok(self.status()),
+            Command::Invite { institution, role, seconds } => {
+                self.invite(&institution, &role, seconds)
+            }
+            Command::Revoke { institution, reason } => self.revoke(&institution, reason).await,
+            Command::Propose { plan } => {
+                let digest = ledger::digest::sha256(plan.as_bytes());
+                self.submit(Request::Propose(plan.into_bytes())).await?;
+                Ok(json!({ "plan": digest.to_string() }))
+            }
+            Command::Abandon { run, reason } => {
+                let run: RunId = run.parse().map_err(|error| Error::Usage(format!("{error}")))?;
+                self.submit(Request::Abandon { run, reason }).await?;
+                Ok(json!({ "run": run.to_string() }))
+            }
+            Command::Export { directory } => {
+                let records = self.service.sequencer.export(directory.clone()).await?;
+                Ok(json!({ "directory": directory, "records": records }))
+            }
+            Command::Stop {} => {
+                self.shutdown.send_replace(true);
+                Ok(json!({ "stopping": true }))
+            }
+        }
+    }
+
+    async fn submit(&self, request: Request) -> Result<(), Error> {
+        self.service.sequencer.submit(request, vec![], None).await.map(|_| ())
+    }
+
+    fn invite(&self, institution: &str, role: &str, seconds: u64) -> Result<Value, Error> {
+        let usage = |error: &dyn std::fmt::Display| Error::Usage(error.to_string());
+        let name = Institution::new(institution).map_err(|error| usage(&error))?;
+        let role = Role::from_name(role).map_err(|error| usage(&error))?;
+        let mut secret = [0; 32];
+        SystemRandom::new()
+            .fill(&mut secret)
+            .map_err(|_| Error::Usage("the system gave no randomness".to_owned()))?;
+        let expires = (self.service.clock)().plus_millis(seconds.saturating_mul(1000));
+        self.service.invitations.keep(&secret, &name, role, expires)?;
+        let genesis = ledger::digest::sha256(&self.service.genesis);
+        let wire_role = match role {
+            Role::Bank => wire::Role::Bank,
+            Role::Auditor => wire::Role::Auditor,
+        };
+        let identity = Identity::new(*genesis.as_bytes(), wire_role, name.as_str())?;
+        let ca = ledger::digest::sha256(self.service.certificates.ca());
+        let invitation = Invitation::new(
+            self.settings.endpoint.clone(),
+            *ca.as_bytes(),
+            identity,
+            Token::from_bytes(secret),
+        )?;
+        Ok(json!({
+            "institution": institution,
+            "expires_ms": expires.as_millis(),
+            "invitation": invitation.to_text().as_str(),
+        }))
+    }
+
+    /// On record first; then live connections end and new handshakes meet the list.
+    async fn revoke(&self, institution: &str, reason: String) -> Result<Value, Error> {
+        let name =
+            Institution::new(institution).map_err(|error| Error::Usage(error.to_string()))?;
+        self.submit(Request::Revoke { institution: name, reason }).await?;
+        let closed = self.acceptor.revocations().revoke_institution(institution);
+        crate::daemon::refresh(&self.service, &self.acceptor)?;
+        Ok(json!({ "institution": institution, "connections_closed": closed }))
+    }
+
+    fn status(&self) -> Value {
+        let published = Arc::clone(&self.service.published.borrow());
+        let mut status = crate::status::status(&published.state);
+        if let Value::Object(fields) = &mut status {
+            fields.insert("connections".to_owned(), self.acceptor.connections().count().into());
+            fields.insert("checkpoint".to_owned(), published.checkpoint.to_string().into());
+        }
+        status
+    }
+}

@@ -1,0 +1,110 @@
+//! The auditor's commands.
+//!
+//! Every command takes `--json` and then prints one envelope,
+//! `{"schema_version": 1, "status": "ok" | "failed", "exit_code": …, "data": …}`.
+
+mod epsilon;
+mod explain;
+mod output;
+mod show;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+use ledger::digest::Digest;
+use privacy::{Delta, TaskChange};
+
+use crate::verify::{Options, verify};
+use output::Output;
+
+/// The exit code of a command line that says nothing that can be done.
+const USAGE: u8 = 64;
+
+/// Verifies what a consortium's operator exports, offline and without trust in the operator.
+#[derive(Debug, Parser)]
+#[command(name = "counterfoil-audit", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Print one JSON envelope instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Verify an export, replay every model bit for bit, and compute every ε anew.
+    Verify {
+        /// The export's directory.
+        directory: PathBuf,
+        /// The consortium's genesis digest, known from elsewhere than the operator.
+        #[arg(long, value_name = "HEX")]
+        genesis: Option<Digest>,
+        /// Receipts that members hold; each must be in the log.
+        #[arg(long, value_name = "FILE", num_args = 1..)]
+        receipts: Vec<PathBuf>,
+    },
+    /// The ε of a list of privacy events.
+    Epsilon {
+        /// A file with a JSON list of events, or - for standard input.
+        #[arg(long, value_name = "FILE|-")]
+        events: PathBuf,
+        /// The δ at which ε is computed.
+        #[arg(long)]
+        delta: f64,
+        /// What a change of one unit does to the tasks, for events that do not say:
+        /// appears, content or two-contents.
+        #[arg(long)]
+        change: Option<TaskChange>,
+    },
+    /// What an exit code means, and what to do.
+    Explain {
+        /// The exit code.
+        code: u8,
+    },
+}
+
+/// Runs the command in `args`, the program's name included, and prints its answer.
+pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let output = match Arguments::try_parse_from(args) {
+        Ok(arguments) => answer(arguments),
+        Err(error) => refused(&error),
+    };
+    output.print()
+}
+
+fn refused(error: &clap::Error) -> Output {
+    let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let text = error.to_string();
+    if asked { Output::text(text) } else { Output::failure(USAGE, text.trim_end(), false) }
+}
+
+fn answer(Arguments { command, json }: Arguments) -> Output {
+    match command {
+        Command::Verify { directory, genesis, receipts } => {
+            let report = verify(&directory, &Options { genesis, receipts });
+            let text = show::report(&report);
+            Output::of(json, report.exit_code(), &report, text)
+        }
+        Command::Epsilon { events, delta, change } => {
+            let delta = Delta::new(delta).map_err(|error| (USAGE, error.to_string()));
+            match delta.and_then(|delta| epsilon::certificate(&events, delta, change)) {
+                Ok(certificate) => {
+                    let text = show::certificate(&certificate);
+                    Output::of(json, 0, &certificate, text)
+                }
+                Err((code, message)) => Output::failure(code, &message, json),
+            }
+        }
+        Command::Explain { code } => {
+            let known = explain::explain(code)
+                .map(|explanation| Output::of(json, 0, &explanation, explanation.to_string()));
+            known.unwrap_or_else(|| {
+                Output::failure(USAGE, &format!("expected 0 to 10 or 64, got {code}"), json)
+            })
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Answers for people: at most a screenful.
+
+use std::fmt::Write as _;
+
+use privacy::Certificate;
+
+use crate::finding::Kind;
+use crate::report::{InstitutionReport, Report, RunReport, RunStatus};
+
+/// How many lines each list may take.
+const LINES_MAX: usize = 6;
+
+/// The verdict, then what it rests on, then what each institution spent.
+pub(super) fn report(report: &Report) -> String {
+    let mut text = verdict(report);
+    if let Some(genesis) = &report.genesis {
+        line(&mut text, format_args!("genesis      {genesis}"));
+    }
+    if report.runs.is_empty() {
+        return text;
+    }
+    line(&mut text, format_args!("records      {}", report.records));
+    line(&mut text, format_args!("receipts     {}", report.receipts));
+    line(&mut text, format_args!("models       {} replayed bit for bit", report.models_replayed));
+    let runs = report.runs.iter().map(run).collect();
+    list(&mut text, "runs", runs);
+    let convictions = report.evidence.iter().map(|conviction| {
+        let (name, fault) = (&conviction.institution, &conviction.fault);
+        format!("{name}: {fault} in round {} (leaf {})", conviction.round, conviction.leaf)
+    });
+    list(&mut text, "evidence", convictions.collect());
+    list(&mut text, "acknowledged", report.institutions.iter().map(institution).collect());
+    text
+}
+
+fn verdict(report: &Report) -> String {
+    let mut text = String::new();
+    match &report.finding {
+        None if report.anchored => line(&mut text, format_args!("verified")),
+        None => line(&mut text, format_args!("consistent, anchor not given (--genesis HEX)")),
+        Some(finding) => {
+            line(&mut text, format_args!("{} (exit {})", finding.kind, finding.kind.exit_code()));
+            line(&mut text, format_args!("  at        {}", finding.place));
+            line(&mut text, format_args!("  expected  {}", finding.expected));
+            line(&mut text, format_args!("  found     {}", finding.found));
+            if finding.kind == Kind::Incomplete {
+                line(&mut text, format_args!("everything that is there verified"));
+            }
+        }
+    }
+    text
+}
+
+fn run(run: &RunReport) -> String {
+    let status = match run.status {
+        RunStatus::Open => "open",
+        RunStatus::Finished => "finished",
+        RunStatus::Abandoned => "abandoned",
+    };
+    let id: String = run.id.chars().take(12).collect();
+    format!("{id} {:?}: {} of {} rounds, {status}", run.name, run.rounds_closed, run.rounds)
+}
+
+fn institution(of: &InstitutionReport) -> String {
+    let id: String = of.run.chars().take(12).collect();
+    let conjectured = of.conjectured.map(|c| format!(", {c:.4} conjectured")).unwrap_or_default();
+    format!(
+        "{} in {id}: {} rounds, ε in [{:.4}, {:.4}]{conjectured} of {} promised, δ = {:e}\n  \
+         per {}, {}; tasks: {}; method {}",
+        of.name,
+        of.rounds,
+        of.epsilon.lower,
+        of.epsilon.upper,
+        of.promise,
+        of.delta,
+        of.unit,
+        of.relation,
+        of.task_change,
+        of.method,
+    )
+}
+
+/// The ε of listed events.
+pub(super) fn certificate(certificate: &Certificate) -> String {
+    let mut text = String::new();
+    let (lower, upper) = (certificate.epsilon_lower, certificate.epsilon_upper);
+    line(
+        &mut text,
+        format_args!("ε in [{lower:.6}, {upper:.6}] at δ = {:e}", certificate.delta.get()),
+    );
+    if let Some(conjectured) = certificate.conjectured {
+        line(&mut text, format_args!("conjectured  {conjectured:.6}"));
+    }
+    let change =
+        certificate.change.map_or("none or several".to_owned(), |change| change.to_string());
+    line(&mut text, format_args!("task change  {change}"));
+    line(&mut text, format_args!("method       {}", certificate.method));
+    text
+}
+
+fn list(text: &mut String, title: &str, items: Vec<String>) {
+    if items.is_empty() {
+        return;
+    }
+    line(text, format_args!("{title}"));
+    let more = items.len().saturating_sub(LINES_MAX);
+    for item in items.into_iter().take(LINES_MAX) {
+        line(text, format_args!("  {}", item.replace('\n', "\n  ")));
+    }
+    if more > 0 {
+        line(text, format_args!("  and {more} more: see --json"));
+    }
+}
+
+fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "{arguments}");
+}

@@ -1,0 +1,227 @@
+//! What an auditor gets, as a directory.
+//!
+//! ```text
+//! genesis            the exact bytes of leaf 0
+//! checkpoint         the signed head
+//! tile/entries/000…  the leaves
+//! tile/0/000…        the hashes of the tree
+//! blob/⟨sha-256⟩     every vector, sum, θ and master state that the log names and the owner still has
+//! ```
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ledger::checkpoint::{CheckpointError, LogIdentity, SignedCheckpoint};
+use ledger::digest::{Digest, sha256};
+use ledger::record::{Body, Leaf, LeafBytes, RecordError};
+use ledger::tile::{self, TileKind, tiles};
+use ledger::tree::Head;
+
+use crate::nodes::Nodes;
+
+/// The file with leaf 0.
+pub(crate) const GENESIS: &str = "genesis";
+/// The file with the signed head.
+pub(crate) const CHECKPOINT: &str = "checkpoint";
+/// The folder of blobs.
+pub(crate) const BLOBS: &str = "blob";
+
+/// An export was not written. Nothing of it is left.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// There is something at the place already.
+    #[error("expected no {} yet, found one", .0.display())]
+    Exists(PathBuf),
+    /// A file or folder cannot be written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The log or a blob cannot be read.
+    #[error(transparent)]
+    Source(Box<dyn std::error::Error + Send + Sync>),
+    /// Leaf 0 is no Genesis.
+    #[error("expected a genesis record as leaf 0, got another record")]
+    NotGenesis,
+    /// A leaf is no record.
+    #[error("leaf {index}: {source}")]
+    Leaf {
+        /// Its place.
+        index: u64,
+        /// What is wrong.
+        source: RecordError,
+    },
+    /// The checkpoint is not one of this log.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The leaves are not those that the checkpoint was signed over.
+    #[error("expected {} leaves under root {}, got {} under {}",
+        expected.size, expected.root, found.size, found.root)]
+    Head {
+        /// What was signed.
+        expected: Head,
+        /// What follows from the leaves.
+        found: Head,
+    },
+}
+
+/// Writes the export of a log to `directory`, which must not exist yet, and returns the number of
+/// records in it.
+///
+/// `leaves` gives all leaves from leaf 0 on; those after the checkpoint's size are not asked for.
+/// `blob` gives the blob with a digest: one that it does not have is not written, because a plan may
+/// have let it be pruned, and the auditor says so. The directory appears whole or not at all. It is
+/// not synced: an export that a power failure takes is made again.
+///
+/// # Errors
+///
+/// [`ExportError`] if the checkpoint does not fit the leaves, or reading or writing fails.
+pub fn write<E>(
+    directory: &Path,
+    leaves: impl Iterator<Item = Result<LeafBytes, E>>,
+    checkpoint: &str,
+    blob: impl FnMut(&Digest) -> Result<Option<Vec<u8>>, E>,
+) -> Result<u64, ExportError>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    if fs::symlink_metadata(directory).is_ok() {
+        return Err(ExportError::Exists(directory.to_path_buf()));
+    }
+    let draft = Draft::beside(directory)?;
+    let records = fill(&draft.path, leaves, checkpoint, blob)?;
+    draft.publish(directory)?;
+    Ok(records)
+}
+
+fn fill<E>(
+    root: &Path,
+    leaves: impl Iterator<Item = Result<LeafBytes, E>>,
+    checkpoint: &str,
+    mut blob: impl FnMut(&Digest) -> Result<Option<Vec<u8>>, E>,
+) -> Result<u64, ExportError>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let mut leaves = leaves.map(|leaf| leaf.map_err(source)).peekable();
+    let head = match leaves.peek() {
+        Some(Ok(leaf)) => {
+            put(root, GENESIS, leaf.as_slice())?;
+            SignedCheckpoint::open(checkpoint, &identity(leaf)?)?.head()
+        }
+        Some(Err(_)) | None => Head::empty(),
+    };
+    let named = write_leaves(root, &mut leaves, head)?;
+    put(root, CHECKPOINT, checkpoint.as_bytes())?;
+    for digest in named {
+        if let Some(bytes) = blob(&digest).map_err(source)? {
+            put(root, &format!("{BLOBS}/{digest}"), &bytes)?;
+        }
+    }
+    Ok(head.size)
+}
+
+/// Writes the tiles over the leading leaves, and returns the digests of the blobs that they name.
+fn write_leaves(
+    root: &Path,
+    leaves: &mut impl Iterator<Item = Result<LeafBytes, ExportError>>,
+    head: Head,
+) -> Result<BTreeSet<Digest>, ExportError> {
+    let (mut nodes, mut named) = (Nodes::default(), BTreeSet::new());
+    for tile in tiles(head.size).filter(|tile| tile.kind() == TileKind::Entries) {
+        let bundle: Vec<LeafBytes> =
+            leaves.by_ref().take(usize::from(tile.width())).collect::<Result<_, _>>()?;
+        for (leaf, index) in bundle.iter().zip(tile.range()) {
+            nodes.push(leaf.as_slice());
+            let leaf: Leaf = Leaf::decode(leaf.as_slice())
+                .map_err(|source| ExportError::Leaf { index, source })?;
+            named.extend(blobs_of(leaf.body()));
+        }
+        put(root, &tile.to_string(), &tile::entry_bundle(&bundle))?;
+    }
+    // With no leaf at all there is no log, and the first error of the source is the answer.
+    if head.size == 0 {
+        leaves.next().transpose()?;
+        return Err(ExportError::NotGenesis);
+    }
+    let found = nodes.head();
+    if found != head {
+        return Err(ExportError::Head { expected: head, found });
+    }
+    for tile in tiles(head.size).filter(|tile| tile.kind() != TileKind::Entries) {
+        let bytes = tile::hash_tile(&nodes, &tile).map_err(source)?;
+        put(root, &tile.to_string(), &bytes)?;
+    }
+    Ok(named)
+}
+
+/// The blobs that a record names: what a replay needs.
+pub(crate) fn blobs_of(body: &Body) -> Vec<Digest> {
+    match body {
+        Body::Accepted(contribution) => vec![contribution.vector],
+        Body::Closed(closed) => vec![closed.aggregate],
+        Body::Model(model) => vec![model.theta, model.master],
+        Body::Genesis(_)
+        | Body::Member(_)
+        | Body::PlanProposed(_)
+        | Body::Approval(_)
+        | Body::RunStarted(_)
+        | Body::RoundOpened(_)
+        | Body::Extended(_)
+        | Body::Abandoned(_)
+        | Body::RunFinished(_)
+        | Body::Evidence(_) => Vec::new(),
+    }
+}
+
+fn identity(leaf: &LeafBytes) -> Result<LogIdentity, ExportError> {
+    let decoded: Leaf =
+        Leaf::decode(leaf.as_slice()).map_err(|source| ExportError::Leaf { index: 0, source })?;
+    let Body::Genesis(genesis) = decoded.body() else { return Err(ExportError::NotGenesis) };
+    Ok(LogIdentity { genesis: sha256(leaf.as_slice()), key: genesis.log_key })
+}
+
+fn source(error: impl std::error::Error + Send + Sync + 'static) -> ExportError {
+    ExportError::Source(Box::new(error))
+}
+
+fn put(root: &Path, name: &str, bytes: &[u8]) -> Result<(), ExportError> {
+    let path = root.join(name);
+    let parent = path.parent().map_or(Ok(()), fs::create_dir_all);
+    parent
+        .and_then(|()| fs::write(&path, bytes))
+        .map_err(|source| ExportError::File { path, source })
+}
+
+/// A directory that is being filled, and removed unless it is published.
+struct Draft {
+    path: PathBuf,
+}
+
+impl Draft {
+    fn beside(directory: &Path) -> Result<Self, ExportError> {
+        let name = directory.file_name().unwrap_or_default().to_string_lossy();
+        let path = directory.with_file_name(format!(".{name}.{}.partial", std::process::id()));
+        match fs::create_dir(&path) {
+            Ok(()) => Ok(Self { path }),
+            Err(source) => Err(ExportError::File { path, source }),
+        }
+    }
+
+    fn publish(self, directory: &Path) -> Result<(), ExportError> {
+        fs::rename(&self.path, directory)
+            .map_err(|source| ExportError::File { path: directory.to_path_buf(), source })
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // Published, it is no longer there; otherwise what cannot be removed is a stray folder.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}

@@ -1,0 +1,213 @@
+//! The log, folded leaf by leaf: rules, replay and account.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ledger::digest::Digest;
+use ledger::record::{Body, Closed, Institution, Leaf, RunId};
+use round::{Plan, State, Violation, apply};
+
+use crate::blobs::Blobs;
+use crate::finding::{Finding, Kind};
+use crate::replay::Replay;
+use crate::report::{Conviction, InstitutionReport, Interval, Report, RunReport, RunStatus};
+
+/// The state of the consortium and all that is reported of it.
+#[derive(Debug)]
+pub(crate) struct Fold {
+    state: State,
+    replay: Option<Replay>,
+    runs: Vec<Account>,
+    models_replayed: u64,
+    evidence: Vec<Conviction>,
+}
+
+/// What was acknowledged in one run.
+#[derive(Debug)]
+struct Account {
+    id: RunId,
+    plan: Arc<Plan>,
+    accepted: BTreeMap<Institution, u32>,
+    rounds_closed: u32,
+    status: RunStatus,
+    model: Option<Digest>,
+}
+
+impl Fold {
+    /// Before any leaf.
+    pub(crate) fn new() -> Self {
+        Self {
+            state: State::empty(),
+            replay: None,
+            runs: Vec::new(),
+            models_replayed: 0,
+            evidence: Vec::new(),
+        }
+    }
+
+    /// Folds the next leaf: it must follow from those before it, and so must the blobs it names.
+    pub(crate) fn leaf(
+        &mut self,
+        index: u64,
+        leaf: &Leaf,
+        blobs: &mut Blobs<'_>,
+    ) -> Result<(), Finding> {
+        if let Body::Closed(closed) = leaf.body() {
+            self.check_survivors(index, closed)?;
+        }
+        self.state = apply(std::mem::take(&mut self.state), leaf)
+            .map_err(|violation| broken(index, leaf, &violation))?;
+        self.recompute(index, leaf.body(), blobs)?;
+        self.account(index, leaf.body());
+        Ok(())
+    }
+
+    /// A round's sum must be over exactly what was acknowledged in it. The fold checks it as well,
+    /// but does not tell an omission from other breaches.
+    fn check_survivors(&self, index: u64, closed: &Closed) -> Result<(), Finding> {
+        let (Some(run), Some(round)) = (self.state.run(), self.state.round()) else {
+            return Ok(());
+        };
+        let accepted: BTreeSet<_> = round.accepted.keys().cloned().collect();
+        if run.id != closed.run || round.number != closed.round || accepted == closed.survivors {
+            return Ok(());
+        }
+        let place = format!("leaf {index}, the survivors of round {}", closed.round);
+        Err(Kind::Omission.at(place, names(&accepted), names(&closed.survivors)))
+    }
+
+    fn recompute(&mut self, index: u64, body: &Body, blobs: &mut Blobs<'_>) -> Result<(), Finding> {
+        if let (Body::RunStarted(_), Some(run)) = (body, self.state.run()) {
+            self.replay = Some(Replay::of(Arc::clone(&run.plan)));
+        }
+        let Some(replay) = &mut self.replay else { return Ok(()) };
+        match body {
+            Body::RoundOpened(_) => replay.opened(),
+            Body::Accepted(contribution) => replay.accepted(index, contribution, blobs)?,
+            Body::Closed(closed) => replay.closed(index, closed, blobs)?,
+            Body::Model(model) => {
+                self.models_replayed += u64::from(replay.model(index, model, blobs)?);
+            }
+            Body::Abandoned(_) | Body::RunFinished(_) => self.replay = None,
+            Body::Genesis(_)
+            | Body::Member(_)
+            | Body::PlanProposed(_)
+            | Body::Approval(_)
+            | Body::RunStarted(_)
+            | Body::Extended(_)
+            | Body::Evidence(_) => {}
+        }
+        Ok(())
+    }
+
+    fn account(&mut self, index: u64, body: &Body) {
+        if let (Body::RunStarted(_), Some(run)) = (body, self.state.run()) {
+            self.runs.push(Account {
+                id: run.id,
+                plan: Arc::clone(&run.plan),
+                accepted: run.plan.cohort().iter().map(|name| (name.clone(), 0)).collect(),
+                rounds_closed: 0,
+                status: RunStatus::Open,
+                model: None,
+            });
+        }
+        if let Body::Evidence(evidence) = body {
+            self.evidence.push(Conviction {
+                institution: evidence.institution.to_string(),
+                fault: evidence.fault.as_str().to_owned(),
+                run: evidence.contribution.run.to_string(),
+                round: evidence.contribution.round,
+                leaf: index,
+            });
+        }
+        // Runs follow each other, so every such record is about the last one.
+        let Some(account) = self.runs.last_mut() else { return };
+        match body {
+            Body::Accepted(contribution) => {
+                *account.accepted.entry(contribution.institution.clone()).or_default() += 1;
+            }
+            Body::Closed(_) => account.rounds_closed += 1,
+            Body::Model(model) => account.model = Some(model.theta),
+            Body::Abandoned(_) => account.status = RunStatus::Abandoned,
+            Body::RunFinished(_) => account.status = RunStatus::Finished,
+            Body::Genesis(_)
+            | Body::Member(_)
+            | Body::PlanProposed(_)
+            | Body::Approval(_)
+            | Body::RunStarted(_)
+            | Body::RoundOpened(_)
+            | Body::Extended(_)
+            | Body::Evidence(_) => {}
+        }
+    }
+
+    /// Writes what the whole log says into the report, every ε computed anew.
+    pub(crate) fn report(self, report: &mut Report) -> Result<(), Finding> {
+        for account in &self.runs {
+            report.runs.push(account.report());
+            report.institutions.extend(account.institutions()?);
+        }
+        report.models_replayed = self.models_replayed;
+        report.evidence = self.evidence;
+        Ok(())
+    }
+}
+
+impl Account {
+    fn report(&self) -> RunReport {
+        RunReport {
+            id: self.id.to_string(),
+            name: self.plan.text().name.clone(),
+            plan: self.plan.digest().to_string(),
+            rounds: self.plan.text().rounds,
+            rounds_closed: self.rounds_closed,
+            status: self.status,
+            model: self.model.map(|digest| digest.to_string()),
+        }
+    }
+
+    fn institutions(&self) -> Result<Vec<InstitutionReport>, Finding> {
+        let text = self.plan.text();
+        // Most institutions took part in equally many rounds, and a certificate takes a while.
+        let mut certificates = BTreeMap::new();
+        for rounds in self.accepted.values() {
+            if !certificates.contains_key(rounds) {
+                let certificate = self.plan.spent(*rounds).map_err(|error| {
+                    Kind::Failure.at(format!("run {}", self.id), "a certified epsilon", error)
+                })?;
+                certificates.insert(*rounds, certificate);
+            }
+        }
+        let reports = self.accepted.iter().filter_map(|(name, rounds)| {
+            let certificate = certificates.get(rounds)?;
+            Some(InstitutionReport {
+                name: name.to_string(),
+                run: self.id.to_string(),
+                unit: text.privacy.unit.clone(),
+                relation: text.privacy.relation.to_string(),
+                task_change: text.task_change().to_string(),
+                delta: certificate.delta.get(),
+                rounds: *rounds,
+                epsilon: Interval {
+                    lower: certificate.epsilon_lower,
+                    upper: certificate.epsilon_upper,
+                },
+                conjectured: certificate.conjectured,
+                method: certificate.method.to_string(),
+                promise: text.privacy.epsilon,
+            })
+        });
+        Ok(reports.collect())
+    }
+}
+
+fn broken(index: u64, leaf: &Leaf, violation: &Violation) -> Finding {
+    let kind = ledger::record::Payload::kind(leaf.body());
+    let place = format!("leaf {index}, {kind}");
+    Kind::Tampered.at(place, "a record that follows from the log", violation)
+}
+
+fn names(institutions: &BTreeSet<Institution>) -> String {
+    let names: Vec<_> = institutions.iter().map(Institution::as_str).collect();
+    if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
+}

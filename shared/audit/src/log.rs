@@ -1,0 +1,144 @@
+//! The log in an export: its identity, its signed head, its tree, its leaves.
+
+use ledger::checkpoint::{CHECKPOINT_BYTES_MAX, LogIdentity, SignedCheckpoint};
+use ledger::digest::sha256;
+use ledger::record::{Body, LEAF_BYTES_MAX, Leaf, LeafBytes, Payload as _};
+use ledger::tile::{self, TILE_WIDTH, Tile, TileKind, tiles};
+use ledger::tree::{Head, leaf_hash};
+
+use crate::directory::{Directory, unknown};
+use crate::export::{CHECKPOINT, GENESIS};
+use crate::finding::{Finding, Kind};
+use crate::nodes::Nodes;
+
+/// A log whose head is signed by its key, and whose leaves and tiles are those under the head.
+#[derive(Debug)]
+pub(crate) struct Log<'a> {
+    directory: &'a Directory,
+    identity: LogIdentity,
+    head: Head,
+    nodes: Nodes,
+}
+
+/// Which log the file `genesis` founds.
+pub(crate) fn identity(directory: &Directory) -> Result<LogIdentity, Finding> {
+    let bytes = directory.read(GENESIS, LEAF_BYTES_MAX)?;
+    let leaf: Leaf = Leaf::decode(bytes.as_slice())
+        .map_err(|error| Kind::Tampered.at(GENESIS, "a genesis record", error))?;
+    let Body::Genesis(genesis) = leaf.body() else {
+        return Err(Kind::Tampered.at(GENESIS, "a genesis record", leaf.body().kind()));
+    };
+    Ok(LogIdentity { genesis: sha256(&bytes), key: genesis.log_key })
+}
+
+impl<'a> Log<'a> {
+    /// Reads the whole log once: checkpoint, leaves, root, every tile, and that no other is there.
+    pub(crate) fn open(directory: &'a Directory, identity: LogIdentity) -> Result<Self, Finding> {
+        let head = checkpoint(directory, &identity)?;
+        let mut log = Self { directory, identity, head, nodes: Nodes::default() };
+        for tile in entry_tiles(head.size) {
+            for leaf in log.bundle(&tile)? {
+                log.nodes.push(leaf.as_slice());
+            }
+        }
+        log.check_genesis()?;
+        log.check_root()?;
+        log.check_tiles()?;
+        Ok(log)
+    }
+
+    /// Which log it is.
+    pub(crate) const fn identity(&self) -> &LogIdentity {
+        &self.identity
+    }
+
+    /// Its signed head.
+    pub(crate) const fn head(&self) -> Head {
+        self.head
+    }
+
+    /// Its tree.
+    pub(crate) const fn nodes(&self) -> &Nodes {
+        &self.nodes
+    }
+
+    /// The leaves with their indices, one bundle in memory at a time. They are the ones under the
+    /// head, also if a file has changed since the log was opened.
+    pub(crate) fn leaves(&self) -> impl Iterator<Item = Result<(u64, LeafBytes), Finding>> + '_ {
+        entry_tiles(self.head.size).flat_map(|tile| match self.bundle(&tile) {
+            Ok(leaves) => {
+                tile.range().zip(leaves).map(|(index, leaf)| self.unchanged(index, leaf)).collect()
+            }
+            Err(finding) => vec![Err(finding)],
+        })
+    }
+
+    fn unchanged(&self, index: u64, leaf: LeafBytes) -> Result<(u64, LeafBytes), Finding> {
+        if self.nodes.leaf(index) == Some(leaf_hash(leaf.as_slice())) {
+            Ok((index, leaf))
+        } else {
+            Err(Kind::Tampered.at(format!("leaf {index}"), "the bytes read before", "others"))
+        }
+    }
+
+    fn bundle(&self, tile: &Tile) -> Result<Vec<LeafBytes>, Finding> {
+        let name = tile.to_string();
+        let bytes = self.directory.read(&name, usize::from(TILE_WIDTH) * (LEAF_BYTES_MAX + 2))?;
+        tile::parse_entry_bundle(tile, &bytes)
+            .map_err(|error| Kind::Tampered.at(name, format!("{} leaves", tile.width()), error))
+    }
+
+    fn check_genesis(&self) -> Result<(), Finding> {
+        let bytes = self.directory.read(GENESIS, LEAF_BYTES_MAX)?;
+        if self.nodes.leaf(0) == Some(leaf_hash(&bytes)) {
+            Ok(())
+        } else {
+            Err(Kind::Tampered.at(GENESIS, "the bytes of leaf 0", "others"))
+        }
+    }
+
+    fn check_root(&self) -> Result<(), Finding> {
+        let found = self.nodes.head();
+        if found == self.head {
+            return Ok(());
+        }
+        let expected = format!("leaves under the signed root {}", self.head.root);
+        Err(Kind::Tampered.at("tile/entries", expected, format!("leaves under {}", found.root)))
+    }
+
+    fn check_tiles(&self) -> Result<(), Finding> {
+        let mut unread = self.directory.tiles().clone();
+        for tile in tiles(self.head.size) {
+            let name = tile.to_string();
+            unread.remove(&name);
+            if tile.kind() == TileKind::Entries {
+                continue;
+            }
+            let bytes = self.directory.read(&name, usize::from(TILE_WIDTH) * 32)?;
+            let expected = tile::hash_tile(&self.nodes, &tile)
+                .map_err(|error| Kind::Failure.at(&name, "hashes", error))?;
+            if bytes != expected {
+                let expected = format!("{} hashes that follow from the leaves", tile.width());
+                return Err(Kind::Tampered.at(name, expected, "other bytes"));
+            }
+        }
+        unread.first().map_or(Ok(()), |name| Err(unknown(name)))
+    }
+}
+
+/// The head that the log's key signed, and nobody else.
+fn checkpoint(directory: &Directory, identity: &LogIdentity) -> Result<Head, Finding> {
+    let wrong =
+        |found: &dyn std::fmt::Display| Kind::Tampered.at(CHECKPOINT, "a signed head", found);
+    let bytes = directory.read(CHECKPOINT, CHECKPOINT_BYTES_MAX)?;
+    let text = String::from_utf8(bytes).map_err(|error| wrong(&error))?;
+    let checkpoint = SignedCheckpoint::open(&text, identity).map_err(|error| wrong(&error))?;
+    match checkpoint.other_signatures() {
+        [] => Ok(checkpoint.head()),
+        [other, ..] => Err(wrong(&format!("an unknown signature line of {:?}", other.name()))),
+    }
+}
+
+fn entry_tiles(size: u64) -> impl Iterator<Item = Tile> {
+    tiles(size).take_while(|tile| tile.kind() == TileKind::Entries)
+}

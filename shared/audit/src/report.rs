@@ -1,0 +1,124 @@
+//! What an audit found out.
+
+use serde::Serialize;
+
+use crate::finding::Finding;
+
+/// What an audit found out. Figures are there only if they were computed from a log that verified.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Report {
+    /// How many records the checkpoint covers.
+    pub records: u64,
+    /// True if nothing is wrong and nothing is missing.
+    pub verified: bool,
+    /// How many models were computed anew from the contributions and came out bit for bit.
+    pub models_replayed: u64,
+    /// The genesis digest that the export has, in hex; none if it could not be read.
+    pub genesis: Option<String>,
+    /// True if the caller named the genesis digest: without it the export is consistent in itself,
+    /// but may be another consortium's.
+    pub anchored: bool,
+    /// How many receipts were found in the log.
+    pub receipts: u64,
+    /// The runs, in the order in which they were started.
+    pub runs: Vec<RunReport>,
+    /// What was acknowledged of each institution in each run, and what that costs its customers.
+    pub institutions: Vec<InstitutionReport>,
+    /// Which members the log convicts of what.
+    pub evidence: Vec<Conviction>,
+    /// What is wrong; none if nothing is.
+    pub finding: Option<Finding>,
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunReport {
+    /// Its identity, in hex.
+    pub id: String,
+    /// The plan's name.
+    pub name: String,
+    /// SHA-256 of the plan's bytes, in hex.
+    pub plan: String,
+    /// How many rounds the plan has.
+    pub rounds: u32,
+    /// How many of them were closed.
+    pub rounds_closed: u32,
+    /// How far it came.
+    pub status: RunStatus,
+    /// SHA-256 of its last meta-initialization, in hex; none before the first.
+    pub model: Option<String>,
+}
+
+/// How far a run came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunStatus {
+    /// It goes on.
+    Open,
+    /// Every round was closed.
+    Finished,
+    /// The operator ended it.
+    Abandoned,
+}
+
+/// One institution in one run.
+///
+/// The guarantee: on two data sets of the institution that differ by `relation` in one `unit`, what
+/// it sent in the run is (`epsilon.upper`, `delta`)-indistinguishable.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct InstitutionReport {
+    /// Its name.
+    pub name: String,
+    /// The run, in hex.
+    pub run: String,
+    /// What is protected: "customer".
+    pub unit: String,
+    /// Which change of one unit the guarantee speaks of.
+    pub relation: String,
+    /// What that change does to the tasks.
+    pub task_change: String,
+    /// The δ of the guarantee.
+    pub delta: f64,
+    /// How many of its contributions the log acknowledges. What it charged itself is at least that.
+    pub rounds: u32,
+    /// What they cost.
+    pub epsilon: Interval,
+    /// The ε if the pair of data sets believed to be the worst is the worst; none where that is
+    /// proved and `epsilon.upper` is the figure.
+    pub conjectured: Option<f64>,
+    /// How the upper end was proved.
+    pub method: String,
+    /// The plan's ε: the most that the whole run may cost.
+    pub promise: f64,
+}
+
+/// Two proved bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Interval {
+    /// No smaller value is true.
+    pub lower: f64,
+    /// No larger value is needed.
+    pub upper: f64,
+}
+
+/// A member that the log convicts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Conviction {
+    /// Who.
+    pub institution: String,
+    /// Of what.
+    pub fault: String,
+    /// In which run, in hex.
+    pub run: String,
+    /// In which round.
+    pub round: u32,
+    /// The leaf with the evidence.
+    pub leaf: u64,
+}
+
+impl Report {
+    /// The process's exit code: 0 if the export verified.
+    pub fn exit_code(&self) -> u8 {
+        self.finding.as_ref().map_or(0, |finding| finding.kind.exit_code())
+    }
+}

@@ -1,0 +1,61 @@
+//! The audit of one export, from files to figures.
+
+use std::path::{Path, PathBuf};
+
+use ledger::digest::Digest;
+use ledger::record::Leaf;
+
+use crate::blobs::Blobs;
+use crate::directory::Directory;
+use crate::export::GENESIS;
+use crate::finding::{Finding, Kind};
+use crate::fold::Fold;
+use crate::log::{self, Log};
+use crate::receipts;
+use crate::report::Report;
+
+/// What the auditor knows from elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The consortium's genesis digest, by a way that does not lead through the operator.
+    pub genesis: Option<Digest>,
+    /// Files with receipts, which members give.
+    pub receipts: Vec<PathBuf>,
+}
+
+/// Verifies the export in `directory`, replays every model bit for bit, and computes every ε anew.
+///
+/// The steps, in this order, up to the first that finds something wrong: file names; genesis and
+/// anchor; checkpoint; root and tiles; receipts; then, leaf by leaf, rules, signatures, vectors,
+/// sums and models. Blobs that are missing are the finding only if there is no other.
+pub fn verify(directory: &Path, options: &Options) -> Report {
+    let mut report = Report { anchored: options.genesis.is_some(), ..Report::default() };
+    report.finding = run(directory, options, &mut report).err();
+    report.verified = report.finding.is_none();
+    report
+}
+
+fn run(path: &Path, options: &Options, report: &mut Report) -> Result<(), Finding> {
+    let directory = Directory::open(path)?;
+    let identity = log::identity(&directory)?;
+    report.genesis = Some(identity.genesis.to_string());
+    if let Some(expected) = options.genesis.filter(|expected| *expected != identity.genesis) {
+        return Err(Kind::Tampered.at(GENESIS, expected, identity.genesis));
+    }
+    let log = Log::open(&directory, identity)?;
+    report.records = log.head().size;
+    for path in &options.receipts {
+        receipts::check(path, &log)?;
+        report.receipts += 1;
+    }
+    let (mut fold, mut blobs) = (Fold::new(), Blobs::of(&directory));
+    for leaf in log.leaves() {
+        let (index, bytes) = leaf?;
+        let leaf: Leaf = Leaf::decode(bytes.as_slice())
+            .map_err(|error| Kind::Tampered.at(format!("leaf {index}"), "a record", error))?;
+        fold.leaf(index, &leaf, &mut blobs)?;
+    }
+    let missing = blobs.finish()?;
+    fold.report(report)?;
+    missing.map_or(Ok(()), Err)
+}

@@ -1,0 +1,65 @@
+//! Why the store cannot do what was asked.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ledger::digest::Digest;
+use thiserror::Error;
+
+/// The store cannot do what was asked.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// Another process has it open.
+    #[error("expected {} to be free, another process holds it", .0.display())]
+    Locked(PathBuf),
+    /// The disk or the file system fails.
+    #[error("expected to {action} {}: {source}", .path.display())]
+    Io {
+        /// What was to be done.
+        action: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// SQLite fails.
+    #[error("expected the database to work: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A write failed before; open the store again.
+    #[error("expected a sound store, got one whose earlier write failed")]
+    Poisoned,
+    /// The database holds something that cannot be.
+    #[error("expected {expected}, found a database that was damaged or rolled back")]
+    Damaged {
+        /// What should be there.
+        expected: &'static str,
+    },
+    /// The database was written by another version.
+    #[error("expected a log of format {expected}, found {found}")]
+    Format {
+        /// The format of this version.
+        expected: i64,
+        /// The format of the database.
+        found: i64,
+    },
+    /// A node that does not exist.
+    #[error("expected node {index} of level {level} to exist")]
+    NoNode {
+        /// The node's level.
+        level: u8,
+        /// The node's index.
+        index: u64,
+    },
+    /// A blob's bytes do not have its digest.
+    #[error("expected blob {0} to be whole, found other bytes under its name")]
+    DamagedBlob(Digest),
+    /// A number does not fit the database.
+    #[error("expected a number below 2^63, got {0}")]
+    TooLarge(u64),
+}
+
+impl StoreError {
+    pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { action, path: path.to_owned(), source }
+    }
+}
