@@ -79,6 +79,12 @@ pub(crate) struct Parts<L, B> {
     pub(crate) clock: fn() -> Timestamp,
 }
 
+/// What everybody may look at while the sequencer works.
+pub(crate) struct Window {
+    pub(crate) published: watch::Receiver<Arc<Published>>,
+    pub(crate) tail: Arc<Tail>,
+}
+
 impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
     /// A sequencer that has published what it recovered: the checkpoint is signed here again, to the
     /// same bytes, should a crash have come before it.
@@ -86,9 +92,7 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
     /// # Errors
     ///
     /// [`Error::Storage`] if the checkpoint cannot be kept.
-    pub(crate) fn new(
-        parts: Parts<L, B>,
-    ) -> Result<(Self, watch::Receiver<Arc<Published>>, Arc<Tail>), Error> {
+    pub(crate) fn new(parts: Parts<L, B>) -> Result<(Self, Window), Error> {
         let Parts { mut log, blobs, keys, genesis, state, inbox, aggregator, library, clock } =
             parts;
         let checkpoint = SignedCheckpoint::sign(&genesis, log.head(), &keys.log)
@@ -112,7 +116,7 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
             library,
             clock,
         };
-        Ok((sequencer, looked_at, tail))
+        Ok((sequencer, Window { published: looked_at, tail }))
     }
 
     /// Serves commands until all handles are gone, it is told to stop, or storage fails.
@@ -181,7 +185,9 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
         }
         if !leaves.is_empty() {
             let expected = self.log.head();
-            leaves.iter().for_each(|leaf| self.library.note(leaf));
+            for leaf in &leaves {
+                self.library.note(leaf);
+            }
             let bytes: Vec<_> = leaves.into_iter().map(ledger::record::Leaf::into_bytes).collect();
             // Durable from here on, or an error and the end of this process.
             let head = self

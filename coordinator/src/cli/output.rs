@@ -16,7 +16,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn done(&self, text: &str, data: Value) -> ExitCode {
+    pub(super) fn done(&self, text: &str, data: &Value) -> ExitCode {
         if self.json {
             envelope("ok", 0, data);
         } else {
@@ -28,7 +28,7 @@ impl Output {
     pub(super) fn failed(&self, error: &Error) -> ExitCode {
         let code = error.exit_code();
         if self.json {
-            envelope("failed", code, json!({ "error": error.to_string() }));
+            envelope("failed", code, &json!({ "error": error.to_string() }));
         } else {
             let _ = writeln!(io::stderr(), "error: {error}");
         }
@@ -36,7 +36,7 @@ impl Output {
     }
 }
 
-fn envelope(status: &str, exit_code: u8, data: Value) {
+fn envelope(status: &str, exit_code: u8, data: &Value) {
     let envelope = json!({
         "schema_version": SCHEMA_VERSION,
         "status": status,
@@ -51,9 +51,5 @@ pub(super) fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     // A second subscriber in one process leaves the first in place.
-    let _ = if io::stderr().is_terminal() {
-        builder.try_init()
-    } else {
-        builder.json().try_init()
-    };
+    let _ = if io::stderr().is_terminal() { builder.try_init() } else { builder.json().try_init() };
 }

@@ -84,9 +84,8 @@ impl<'a> Batch<'a> {
         });
         match (reply, outcome) {
             (Some(reply), outcome) => self.decided.answers.push(Pending { reply, outcome }),
-            (None, Ok(_)) => {}
-            // What was computed is out of date: somebody contributed, or the run was abandoned.
-            (None, Err(Error::Refused(Refusal::Stale | Refusal::UnknownRun(_)))) => {}
+            // What was computed may be out of date: somebody contributed, or the run was abandoned.
+            (None, Ok(_) | Err(Error::Refused(Refusal::Stale | Refusal::UnknownRun(_)))) => {}
             (None, Err(error)) => self.decided.failure = Some(error),
         }
     }
@@ -141,8 +140,7 @@ impl Pending {
     /// Answers, after the commit, with a proof against the checkpoint over it.
     pub(super) fn send<L: LogStore>(self, log: &L, checkpoint: &str) {
         let answer = self.outcome.and_then(|located| {
-            let receipt =
-                located.index.map(|index| receipt(log, index, checkpoint)).transpose()?;
+            let receipt = located.index.map(|index| receipt(log, index, checkpoint)).transpose()?;
             Ok(Answer { receipt, convicted: located.convicted })
         });
         // Whoever asked may be gone; the record stands, and a retry finds it.

@@ -56,7 +56,7 @@ pub(crate) fn run(options: &DemoOptions, terminal: bool) -> Result<Report, Sandb
     consortium.export_and_end(&export)?;
 
     progress.step("auditing the export: every signature, proof, epsilon and model again");
-    let audit = judge::audit(&export, genesis, &states)?;
+    let audit = judge::audit(&export, genesis, &states);
     progress.step("evaluating at the unseen bank, which is no member and has no process");
     let evaluation = judge::evaluate(options, &plan, &export, &audit, &banks)?;
     Ok(Report { plan, genesis, ledgers, audit, evaluation, directory: root })
@@ -65,8 +65,9 @@ pub(crate) fn run(options: &DemoOptions, terminal: bool) -> Result<Report, Sandb
 /// Where everything goes: the folder that is to be kept, or a temporary one that is named at the end.
 fn root(options: &DemoOptions) -> Result<PathBuf, SandboxError> {
     let root = match &options.keep {
-        Some(directory) => std::path::absolute(directory)
-            .map_err(|error| SandboxError::file(directory, &error))?,
+        Some(directory) => {
+            std::path::absolute(directory).map_err(|error| SandboxError::file(directory, &error))?
+        }
         None => std::env::temp_dir().join(format!("counterfoil-demo-{}", std::process::id())),
     };
     if root.join("coordinator").exists() {
