@@ -50,6 +50,7 @@ pub fn run(root: &Path) -> Result<(), Error> {
 async fn serve(directory: Directory) -> Result<(), Error> {
     let settings = directory.settings()?;
     let (log, blobs) = store::open(directory.root()).map_err(|error| Error::storage(&error))?;
+    let syncs = log.syncs().clone();
     let library = Arc::new(Library::default());
     let started = std::time::Instant::now();
     let state = recover(&log, |_, leaf| library.note(leaf))?;
@@ -107,6 +108,7 @@ async fn serve(directory: Directory) -> Result<(), Error> {
         acceptor: acceptor.clone(),
         settings: settings.clone(),
         shutdown: shutdown.clone(),
+        syncs,
     });
     let conversations = control.conversations();
     let commands = tokio::spawn(control.serve(
