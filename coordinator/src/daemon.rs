@@ -13,7 +13,7 @@ use wire::control::Control;
 use wire::tls::{AcceptLimits, Acceptor, ServerTls, system_clock};
 
 use crate::aggregate::{self, Aggregator};
-use crate::api::Service;
+use crate::api::{Service, Shelf};
 use crate::clock;
 use crate::control::{Operator, Reply};
 use crate::directory::Directory;
@@ -94,6 +94,7 @@ async fn serve(directory: Directory) -> Result<(), Error> {
         tail,
         library,
         blobs,
+        shelf: Shelf::default(),
         certificates,
         invitations: Invitations::of(&directory),
         genesis: leaf0.as_slice().into(),
@@ -156,7 +157,7 @@ fn start_threads<L, B>(
 ) -> Result<std::thread::JoinHandle<()>, Error>
 where
     L: LogStore + Send + 'static,
-    B: BlobStore + Send + 'static,
+    B: BlobStore + Send + Sync + 'static,
 {
     let failure = Arc::clone(failure);
     let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
