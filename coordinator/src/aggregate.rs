@@ -188,7 +188,7 @@ impl<B: BlobStore + Sync> Aggregator<B> {
                         small.push(blob);
                     }
                     Err(large) => {
-                        writing.push((digest, scope.spawn(move || blobs.put(&large.bytes))))
+                        writing.push((digest, scope.spawn(move || blobs.put(&large.bytes))));
                     }
                 }
             }
