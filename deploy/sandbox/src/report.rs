@@ -193,7 +193,7 @@ impl Report {
 /// Prints a benchmark's figures.
 pub(crate) fn print_figures(figures: &Figures, json: bool) -> ExitCode {
     if json {
-        envelope("ok", 0, figures.data());
+        envelope("ok", 0, &figures.data());
     } else {
         let _ = io::stdout().write_all(figures.text().as_bytes());
     }
