@@ -17,7 +17,7 @@ use crate::program::Daemon;
 /// How often a daemon is asked again.
 const POLL: Duration = Duration::from_millis(2);
 /// No test expects to wait this long; it turns a hang into a failure.
-const HANG: Duration = Duration::from_secs(300);
+const HANG: Duration = Duration::from_mins(5);
 
 /// A founded consortium, its coordinator running.
 #[derive(Debug)]

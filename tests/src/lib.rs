@@ -13,3 +13,4 @@ pub mod export;
 pub mod member;
 pub mod plans;
 pub mod program;
+pub mod raw;
