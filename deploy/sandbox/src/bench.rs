@@ -2,6 +2,7 @@
 //! joined by invitation, and contributions that were made before the round.
 
 mod figures;
+mod full;
 mod machine;
 mod members;
 mod paper;
@@ -94,5 +95,6 @@ fn figures(
 ) -> Result<Figures, SandboxError> {
     let disk = machine::disk(root, options.dimension)?;
     let floor = machine::floor(options)?;
-    Ok(Figures::new(options, measured, disk, floor))
+    let full = options.demo.as_deref().map(full::rounds).transpose()?;
+    Ok(Figures::new(options, measured, disk, floor, full))
 }

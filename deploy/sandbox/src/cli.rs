@@ -56,6 +56,9 @@ pub struct BenchOptions {
     /// Put the coordinator's state under DIR instead of the temporary directory.
     #[arg(long, value_name = "DIR")]
     pub directory: Option<PathBuf>,
+    /// Print the times of the rounds of a demo that was kept in DIR beside it.
+    #[arg(long, value_name = "DIR")]
+    pub demo: Option<PathBuf>,
     /// The interpreter of the reference floor; it needs numpy.
     #[arg(long, value_name = "FILE", default_value = "python3")]
     pub python: PathBuf,

@@ -28,6 +28,8 @@ pub(crate) struct Figures {
     bench: Usage,
     disk: Disk,
     floor: Option<Value>,
+    /// Rounds of a demo with real clients.
+    full: Option<Spread>,
 }
 
 /// Median and 95th percentile.
@@ -43,6 +45,7 @@ impl Figures {
         measured: Measured,
         disk: Disk,
         floor: Option<Value>,
+        full: Option<Vec<Duration>>,
     ) -> Self {
         let Measured { members, receipts, before, after, syncs } = measured;
         let played = f64::from(options.rounds + 1);
@@ -70,6 +73,7 @@ impl Figures {
             bench: machine::usage(std::process::id()),
             disk,
             floor,
+            full: full.map(Spread::of),
         }
     }
 
@@ -99,6 +103,7 @@ impl Figures {
             },
             "floor": self.floor,
             "ratio_to_floor": self.ratio(),
+            "demo_round_ms": self.full.map(Spread::data),
         })
     }
 
@@ -137,6 +142,9 @@ impl Figures {
             "all members    one process with every prepared vector; at most {} KiB resident",
             self.bench.resident_max_kib
         )?;
+        if let Some(full) = &self.full {
+            writeln!(out, "demo's round   {full}, real clients with ledgers and noise")?;
+        }
         match (&self.floor, self.ratio()) {
             (Some(floor), Some(ratio)) => writeln!(
                 out,
