@@ -4,5 +4,6 @@
 mod outer;
 mod plan;
 mod properties;
+mod snapshot;
 mod stories;
 mod support;
