@@ -17,7 +17,7 @@ use store::SqliteLog;
 
 const BANKS: [&str; 3] = ["alder", "birch", "cedar"];
 /// The example plan of the protocol core, for the consortium of zeros.
-const PLAN: &str = include_str!("../../shared/round/tests/it/support/plan.toml");
+const PLAN: &str = include_str!("../../../shared/round/tests/it/support/plan.toml");
 
 pub(crate) struct World {
     pub(crate) log: SqliteLog,
