@@ -4,7 +4,7 @@
 mod support;
 
 use coordinator::Error;
-use coordinator::recovery::{Recovered, recover, snapshot};
+use coordinator::recovery::{Recovered, Scrub, recover, snapshot};
 use ledger::log_store::{LogStore, Snapshot};
 use ledger::record::Role;
 use support::World;
@@ -59,7 +59,7 @@ fn recovery_from_a_snapshot_is_a_full_replay() {
     for kept in full {
         world.log.put_snapshot(&kept).expect("kept");
         let found = recovered(&world);
-        assert_eq!(found.scrub.as_ref().map(|scrub| scrub.size()), Some(kept.size));
+        assert_eq!(found.scrub.as_ref().map(Scrub::size), Some(kept.size));
         assert_eq!(sealed(&world, &found), end, "from {} leaves", kept.size);
         assert_eq!(found.state, world.state);
     }
@@ -74,7 +74,7 @@ fn the_blobs_of_leaves_under_the_snapshot_stay_readable() {
     keep(&mut world);
     let found = recovered(&world);
     assert_eq!(found.scrub.map(|scrub| scrub.size()), Some(world.state.size));
-    let (model, vector) = (world.theta(1), world.vector("alder", 0));
+    let (model, vector) = (World::theta(1), World::vector("alder", 0));
     assert!(found.library.readable(&model, Role::Bank));
     assert!(found.library.readable(&vector, Role::Auditor));
     assert!(!found.library.readable(&vector, Role::Bank));
@@ -160,7 +160,9 @@ fn the_scrub_finds_a_state_that_the_log_does_not_lead_to() {
     world.admit_banks();
     let mut wrong = recovered(&world);
     let members = wrong.state.consortium.as_mut().map(|c| &mut c.members).expect("founded");
-    members.values_mut().for_each(|member| member.role = Role::Auditor);
+    for member in members.values_mut() {
+        member.role = Role::Auditor;
+    }
     let kept = sealed(&world, &wrong);
     world.log.put_snapshot(&kept).expect("kept");
     let scrub = recovered(&world).scrub.expect("it is signed");

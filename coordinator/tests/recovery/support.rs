@@ -153,11 +153,11 @@ impl World {
         self.submit(Request::Revoke { institution: institution("cedar"), reason });
     }
 
-    pub(crate) fn theta(&self, index: u32) -> Digest {
+    pub(crate) fn theta(index: u32) -> Digest {
         sha256(format!("theta {index}").as_bytes())
     }
 
-    pub(crate) fn vector(&self, name: &str, round: u32) -> Digest {
+    pub(crate) fn vector(name: &str, round: u32) -> Digest {
         sha256(format!("{name} {round}").as_bytes())
     }
 
@@ -170,7 +170,7 @@ impl World {
             plan: run.plan.digest(),
             model: run.model.expect("a model").theta,
             institution: institution(name),
-            vector: self.vector(name, round),
+            vector: Self::vector(name, round),
             ledger_head: sha256(b"head"),
             charge: run.plan.charge(),
         };
@@ -184,7 +184,7 @@ impl World {
         let run = self.state.run().map(|run| run.id);
         NewModel {
             run: run.expect("a run"),
-            theta: self.theta(index),
+            theta: Self::theta(index),
             master: sha256(format!("master {index}").as_bytes()),
         }
     }
