@@ -19,9 +19,9 @@ use crate::control::{Operator, Reply};
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::governance::{Certificates, Invitations};
-use crate::library::Library;
 use crate::metrics;
-use crate::sequencer::{Handle, Keys, Parts, Sequencer, recover};
+use crate::recovery::{Recovered, Scrub, recover};
+use crate::sequencer::{Handle, Keys, Parts, Sequencer};
 
 /// Commands that may wait for the sequencer.
 const INBOX_MAX: usize = 4096;
@@ -51,10 +51,14 @@ async fn serve(directory: Directory) -> Result<(), Error> {
     let settings = directory.settings()?;
     let (log, blobs) = store::open(directory.root()).map_err(|error| Error::storage(&error))?;
     let syncs = log.syncs().clone();
-    let library = Arc::new(Library::default());
+    let keys =
+        Keys { operator: directory.signing_key("operator")?, log: directory.signing_key("log")? };
     let started = std::time::Instant::now();
-    let state = recover(&log, |_, leaf| library.note(leaf))?;
-    tracing::info!(records = state.size, elapsed_ms = started.elapsed().as_millis(), "recovered");
+    let Recovered { state, library, scrub } = recover(&log, &keys.log.public())?;
+    let library = Arc::new(library);
+    let covered = scrub.as_ref().map_or(0, Scrub::size);
+    let elapsed_ms = started.elapsed().as_millis();
+    tracing::info!(records = state.size, covered, elapsed_ms, "recovered");
     let consortium = state.consortium.as_ref().ok_or_else(|| {
         Error::NotFound("the log is empty: found the consortium with `init`".to_owned())
     })?;
@@ -74,8 +78,6 @@ async fn serve(directory: Directory) -> Result<(), Error> {
     let (requests, inbox) = sync_channel(INBOX_MAX);
     let (jobs, job_queue) = channel();
     let aggregator = Aggregator::new(blobs.clone(), job_queue, requests.clone());
-    let keys =
-        Keys { operator: directory.signing_key("operator")?, log: directory.signing_key("log")? };
     let (sequencer, window) = Sequencer::new(Parts {
         log,
         blobs: blobs.clone(),
@@ -85,6 +87,7 @@ async fn serve(directory: Directory) -> Result<(), Error> {
         inbox,
         aggregator: aggregate::Handle::new(jobs),
         library: Arc::clone(&library),
+        covered,
         clock: clock::now,
     })?;
     let handle = Handle::new(requests);
@@ -124,6 +127,9 @@ async fn serve(directory: Directory) -> Result<(), Error> {
 
     let failure = Arc::new(Mutex::new(None));
     let writer = start_threads(sequencer, aggregator, &failure, shutdown.clone())?;
+    if let Some(scrub) = scrub {
+        start_scrub(scrub, handle.clone())?;
+    }
     tracing::info!(address = %incoming.local_addr(), genesis = %genesis, "serving");
     let router = router(&acceptor, Arc::clone(&service)).await?;
     let served =
@@ -166,12 +172,24 @@ where
     named("sequencer")
         .spawn(move || {
             if let Err(error) = sequencer.run() {
-                tracing::error!(%error, "the log cannot be written any more: stopping");
+                tracing::error!(%error, "nothing further can be promised: stopping");
                 *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             }
             shutdown.send_replace(true);
         })
         .map_err(failed)
+}
+
+/// Checks, on a thread of its own, the snapshot that the start took on trust; if it is wrong, the
+/// writer is told to sign nothing further.
+fn start_scrub(scrub: Scrub, sequencer: Handle) -> Result<(), Error> {
+    let check = move || match scrub.run(|range| sequencer.leaves_blocking(range)) {
+        Ok(()) => tracing::info!(records = scrub.size(), "the snapshot is what the log leads to"),
+        Err(error @ (Error::Damaged(_) | Error::Storage(_))) => sequencer.fail(error),
+        Err(error) => tracing::info!(%error, "the check of the snapshot was not finished"),
+    };
+    let thread = std::thread::Builder::new().name("scrub".to_owned());
+    thread.spawn(check).map(drop).map_err(|error| Error::storage(&error))
 }
 
 /// The services of the one port.

@@ -5,5 +5,6 @@
 mod outer;
 mod plan;
 mod properties;
+mod snapshot;
 mod stories;
 mod support;
