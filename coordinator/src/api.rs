@@ -13,6 +13,7 @@ mod status;
 use std::pin::Pin;
 use std::sync::Arc;
 
+pub(crate) use blob::Shelf;
 use ledger::log_store::BlobStore;
 use ledger::record::{Approval, Canonical, Institution, Role};
 use ledger::signing::Signature;
@@ -42,6 +43,7 @@ pub(crate) struct Service<B> {
     pub(crate) tail: Arc<Tail>,
     pub(crate) library: Arc<Library>,
     pub(crate) blobs: B,
+    pub(crate) shelf: Shelf,
     pub(crate) certificates: Arc<Certificates>,
     pub(crate) invitations: Invitations,
     pub(crate) genesis: Arc<[u8]>,

@@ -13,7 +13,7 @@ use wire::control::Control;
 use wire::tls::{AcceptLimits, Acceptor, ServerTls, system_clock};
 
 use crate::aggregate::{self, Aggregator};
-use crate::api::Service;
+use crate::api::{Service, Shelf};
 use crate::clock;
 use crate::control::{Operator, Reply};
 use crate::directory::Directory;
@@ -50,6 +50,7 @@ pub fn run(root: &Path) -> Result<(), Error> {
 async fn serve(directory: Directory) -> Result<(), Error> {
     let settings = directory.settings()?;
     let (log, blobs) = store::open(directory.root()).map_err(|error| Error::storage(&error))?;
+    let syncs = log.syncs().clone();
     let library = Arc::new(Library::default());
     let started = std::time::Instant::now();
     let state = recover(&log, |_, leaf| library.note(leaf))?;
@@ -93,6 +94,7 @@ async fn serve(directory: Directory) -> Result<(), Error> {
         tail: window.tail,
         library,
         blobs,
+        shelf: Shelf::default(),
         certificates,
         invitations: Invitations::of(&directory),
         genesis: leaf0.as_slice().into(),
@@ -107,6 +109,7 @@ async fn serve(directory: Directory) -> Result<(), Error> {
         acceptor: acceptor.clone(),
         settings: settings.clone(),
         shutdown: shutdown.clone(),
+        syncs,
     });
     let conversations = control.conversations();
     let commands = tokio::spawn(control.serve(
@@ -154,7 +157,7 @@ fn start_threads<L, B>(
 ) -> Result<std::thread::JoinHandle<()>, Error>
 where
     L: LogStore + Send + 'static,
-    B: BlobStore + Send + 'static,
+    B: BlobStore + Send + Sync + 'static,
 {
     let failure = Arc::clone(failure);
     let named = |name: &str| std::thread::Builder::new().name(name.to_owned());

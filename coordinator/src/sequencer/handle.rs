@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, TrySendError};
 
+use ledger::digest::Digest;
 use ledger::log_store::SmallBlob;
 use ledger::receipt::Receipt;
 use ledger::record::{Institution, LeafBytes, RunId};
@@ -41,6 +42,8 @@ pub(crate) struct Vector {
     pub(crate) run: RunId,
     pub(crate) round: u32,
     pub(crate) institution: Institution,
+    /// SHA-256 of the bytes, checked as they came in.
+    pub(crate) digest: Digest,
     pub(crate) bytes: Vec<u8>,
 }
 

@@ -10,6 +10,7 @@ use ledger::digest::Digest;
 use round::Plan;
 use serde_json::{Value, json};
 
+use crate::bench::Figures;
 use crate::error::SandboxError;
 
 /// The version of the JSON envelope.
@@ -187,6 +188,16 @@ impl Report {
         let position = self.plan.text().cohort.iter().position(|p| p.institution == name)?;
         self.ledgers.get(position)
     }
+}
+
+/// Prints a benchmark's figures.
+pub(crate) fn print_figures(figures: &Figures, json: bool) -> ExitCode {
+    if json {
+        envelope("ok", 0, &figures.data());
+    } else {
+        let _ = io::stdout().write_all(figures.text().as_bytes());
+    }
+    ExitCode::SUCCESS
 }
 
 /// A failure as the JSON envelope says it.
