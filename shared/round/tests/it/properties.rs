@@ -257,7 +257,12 @@ proptest! {
 
     #[test]
     fn a_run_spends_one_fresh_signature_of_each_bank_in_its_plan(schedule in schedule()) {
-        let world = run(&schedule, |_, _, _| {});
+        let mut world = run(&schedule, |_, _, _| {});
+        // Whatever happened: does anybody get a plan to run a second time?
+        for plan in [Plan::Example, Plan::Second] {
+            world.play(&[(0, abandon()), (0, propose(plan))]);
+            world.play(&[A, B, C].map(|name| (0, approve(name, plan))));
+        }
         let mut spent = BTreeSet::new();
         let mut plans = BTreeSet::new();
         for leaf in &world.leaves {
