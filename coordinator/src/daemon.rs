@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ledger::log_store::{BlobStore, LogStore};
-use round::state::State;
+use round::state::{Consortium, State};
+use store::{Blobs, SqliteLog, Syncs};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use wire::control::Control;
@@ -47,8 +48,17 @@ pub fn run(root: &Path) -> Result<(), Error> {
     runtime.block_on(serve(directory))
 }
 
-async fn serve(directory: Directory) -> Result<(), Error> {
-    let settings = directory.settings()?;
+/// Everything recovered and put together, nothing started.
+struct Assembled {
+    service: Arc<Service<Blobs>>,
+    acceptor: Acceptor,
+    sequencer: Sequencer<SqliteLog, Blobs>,
+    aggregator: Aggregator<Blobs>,
+    scrub: Option<Scrub>,
+    syncs: Syncs,
+}
+
+fn assemble(directory: &Directory) -> Result<Assembled, Error> {
     let (log, blobs) = store::open(directory.root()).map_err(|error| Error::storage(&error))?;
     let syncs = log.syncs().clone();
     let keys =
@@ -65,15 +75,8 @@ async fn serve(directory: Directory) -> Result<(), Error> {
     let genesis = consortium.digest;
     let leaf0 = log.leaf(0).map_err(|error| Error::storage(&error))?;
     let leaf0 = leaf0.ok_or_else(|| Error::Damaged("leaf 0 is missing".to_owned()))?;
-    let certificates = Arc::new(Certificates::open(&directory, genesis)?);
-    let material = certificates.material(|name| revoked(&state, name), clock::now())?;
-    let tls = ServerTls::new(&certificates.server(&material), *genesis.as_bytes(), system_clock())?;
-    let acceptor = Acceptor::new(tls, AcceptLimits::default());
-    for (name, member) in &consortium.members {
-        if member.revoked.is_some() {
-            acceptor.revocations().revoke_institution(name.as_str());
-        }
-    }
+    let certificates = Arc::new(Certificates::open(directory, genesis)?);
+    let acceptor = acceptor(&certificates, &state, consortium)?;
 
     let (requests, inbox) = sync_channel(INBOX_MAX);
     let (jobs, job_queue) = channel();
@@ -90,20 +93,44 @@ async fn serve(directory: Directory) -> Result<(), Error> {
         covered,
         clock: clock::now,
     })?;
-    let handle = Handle::new(requests);
     let service = Arc::new(Service {
-        sequencer: handle.clone(),
+        sequencer: Handle::new(requests),
         published: window.published,
         tail: window.tail,
         library,
         blobs,
         shelf: Shelf::default(),
         certificates,
-        invitations: Invitations::of(&directory),
+        invitations: Invitations::of(directory),
         genesis: leaf0.as_slice().into(),
         clock: clock::now,
     });
+    Ok(Assembled { service, acceptor, sequencer, aggregator, scrub, syncs })
+}
 
+/// The acceptor of the one port; who is revoked in the log is refused from the first handshake on.
+fn acceptor(
+    certificates: &Certificates,
+    state: &State,
+    consortium: &Consortium,
+) -> Result<Acceptor, Error> {
+    let material = certificates.material(|name| revoked(state, name), clock::now())?;
+    let genesis = *consortium.digest.as_bytes();
+    let tls = ServerTls::new(&certificates.server(&material), genesis, system_clock())?;
+    let acceptor = Acceptor::new(tls, AcceptLimits::default());
+    for (name, member) in &consortium.members {
+        if member.revoked.is_some() {
+            acceptor.revocations().revoke_institution(name.as_str());
+        }
+    }
+    Ok(acceptor)
+}
+
+async fn serve(directory: Directory) -> Result<(), Error> {
+    let settings = directory.settings()?;
+    let Assembled { service, acceptor, sequencer, aggregator, scrub, syncs } =
+        assemble(&directory)?;
+    let handle = service.sequencer.clone();
     let incoming = acceptor.listen(settings.listen.as_str()).await?;
     let (shutdown, stopping) = watch::channel(false);
     let control = Control::bind(&directory.control())?;
@@ -130,7 +157,7 @@ async fn serve(directory: Directory) -> Result<(), Error> {
     if let Some(scrub) = scrub {
         start_scrub(scrub, handle.clone())?;
     }
-    tracing::info!(address = %incoming.local_addr(), genesis = %genesis, "serving");
+    tracing::info!(address = %incoming.local_addr(), "serving");
     let router = router(&acceptor, Arc::clone(&service)).await?;
     let served =
         wire::server::serve(router, &acceptor, incoming, until_stopped(stopping), GRACE).await;

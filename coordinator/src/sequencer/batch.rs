@@ -118,10 +118,7 @@ impl<'a> Batch<'a> {
 fn existing(state: &State, request: &Request) -> Option<u64> {
     match request {
         Request::Contribute(contribution, _) => state.accepted(contribution),
-        Request::Approve(approval, _) => {
-            let proposal = state.consortium.as_ref()?.proposals.get(&approval.plan)?;
-            proposal.approvals.get(&approval.institution).copied()
-        }
+        Request::Approve(approval, _) => state.approved(approval),
         Request::Admit(added) => {
             Some(state.consortium.as_ref()?.members.get(&added.keys.institution)?.admitted)
         }
