@@ -32,7 +32,7 @@ impl Rdp {
 ///
 /// - *a task appears*: D_α(P‖R), which dominates both directions ([Mironov, Talwar & Zhang 2019], theorem 5);
 /// - *its content changes*: the worst of (1−q)R + qN(x) against (1−q)R + qN(y) over ‖x‖, ‖y‖ ≤ 1 in ℝᵈ, bounded by the lesser of
-///   Hölder's inequality through R and joint convexity (see [`weak_triangle`](self));
+///   Hölder's inequality through R and joint convexity (docs/privacy.md);
 /// - *two contents change*: the same with two independent tasks on each side.
 ///
 /// At q = 1 all three are exact: s²α/2z² with s the sensitivity 1, 2 or 4.

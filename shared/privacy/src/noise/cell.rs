@@ -149,3 +149,32 @@ impl Weights {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The thresholds against the weights' definition in f64.
+    #[test]
+    fn cells_are_chosen_by_the_density_at_their_edge() {
+        let weight = |k: u32| libm::exp(-f64::from(k * k) / 32.0);
+        let total: f64 = (0..200).map(weight).sum();
+        let mut sum = 0.0;
+        for (cell, &threshold) in (0..).zip(&Cells::new().thresholds) {
+            sum += weight(cell);
+            #[expect(clippy::cast_precision_loss, reason = "compared to 1e-14")]
+            let found = threshold as f64 / 2f64.powi(63);
+            assert!((found - sum / total).abs() < 1e-14, "{cell}: {found} {}", sum / total);
+        }
+    }
+
+    #[test]
+    fn digits_on_a_threshold_decide_nothing_and_its_neighbours_do() {
+        let cells = Cells::new();
+        for (cell, &threshold) in (0..20).zip(&cells.thresholds) {
+            assert_eq!(cells.quick(threshold - 1), Some(cell));
+            assert_eq!(cells.quick(threshold), None);
+            assert_eq!(cells.quick(threshold + 1), Some(cell + 1));
+        }
+    }
+}
