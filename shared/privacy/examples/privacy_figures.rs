@@ -1,6 +1,6 @@
 //! Measures what the crate costs: accounting, calibration and exact noise. Prints one line each.
 //!
-//! `cargo run --release -p privacy --example measure`
+//! `cargo run --release -p privacy --example privacy_figures`
 
 #![expect(
     clippy::print_stdout,

@@ -1,6 +1,6 @@
 //! Measures what reading a plan costs. Prints one line each.
 //!
-//! `cargo run --release -p round --example measure`
+//! `cargo run --release -p round --example plan_cost`
 
 #![expect(
     clippy::print_stdout,
