@@ -25,15 +25,13 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
             return Err(invalid(&"the certificate request is made with another TLS key"));
         }
         let institution = member.keys.institution.clone();
-        let now = (self.clock)();
-        let keys = sha256(&request.member);
-        let redeemed = self
-            .invitations
-            .redeem(&request.token, &institution, &keys, now)
+        let (role, now) = (member.role, (self.clock)());
+        // All that can be wrong with the keys is found before the invitation is bound to them.
+        member.verify_proofs(&sha256(&self.genesis)).map_err(|error| invalid(&error))?;
+        let keys = sha256(&member.keys.encode());
+        self.invitations
+            .redeem(&request.token, &institution, role, &keys, now)
             .map_err(|error| status_of(&error))?;
-        if redeemed.role != member.role {
-            return Err(invalid(&"the invitation is for another role"));
-        }
         let answer = self
             .sequencer
             .submit(Request::Admit(member), vec![], None)
@@ -41,7 +39,7 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
             .map_err(|error| status_of(&error))?;
         let certificate = self
             .certificates
-            .issue(&csr, &institution, redeemed.role, now)
+            .issue(&csr, &institution, role, now)
             .map_err(|error| status_of(&error))?;
         tracing::info!(%institution, "a member joined");
         Ok(JoinResponse {

@@ -32,15 +32,9 @@ pub(crate) struct Invitations {
     folder: PathBuf,
 }
 
-/// An invitation that may be honoured.
-#[derive(Debug)]
-pub(crate) struct Redeemed {
-    pub(crate) role: Role,
-}
-
 /// Why a redemption is refused. One text for all, so that nobody learns which secrets exist.
 pub(crate) const REFUSED: &str =
-    "the invitation is unknown, used, expired or for another institution";
+    "the invitation is unknown, used, expired, or for another institution or role";
 
 impl Invitations {
     pub(crate) fn of(directory: &Directory) -> Self {
@@ -73,17 +67,18 @@ impl Invitations {
         &self,
         token: &[u8],
         institution: &Institution,
+        role: Role,
         keys: &Digest,
         now: Timestamp,
-    ) -> Result<Redeemed, Error> {
+    ) -> Result<(), Error> {
         let refused = || Error::Usage(REFUSED.to_owned());
         let path = self.path(token);
         if !path.exists() {
             return Err(refused());
         }
         let mut kept: Kept = read_json(&path)?;
-        let role = Role::from_name(&kept.role).map_err(|error| Error::file(&path, &error))?;
-        if kept.institution != institution.as_str() || now.as_millis() >= kept.expires_ms {
+        let meant = kept.institution == institution.as_str() && kept.role == role.as_str();
+        if !meant || now.as_millis() >= kept.expires_ms {
             return Err(refused());
         }
         let keys = keys.to_string();
@@ -97,7 +92,7 @@ impl Invitations {
                 write_json(&path, &kept)?;
             }
         }
-        Ok(Redeemed { role })
+        Ok(())
     }
 
     fn path(&self, token: &[u8]) -> PathBuf {

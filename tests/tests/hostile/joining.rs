@@ -104,7 +104,7 @@ async fn nobody_joins_in_another_role_with_another_proof_or_with_keys_that_are_t
     let invitation = consortium.invite("watch", "auditor", 600).await;
     let climbing = guest.request(&invitation, Role::Bank);
     let status = refused(&consortium, &door, "an auditor as a bank", climbing).await;
-    assert_eq!(status.code(), Code::InvalidArgument);
+    assert_eq!(status.code(), Code::PermissionDenied);
 
     let invitation = consortium.invite("east", "bank", 600).await;
     let mut unproved = guest.request(&invitation, Role::Bank);
@@ -113,6 +113,9 @@ async fn nobody_joins_in_another_role_with_another_proof_or_with_keys_that_are_t
     unproved.member = member.encode().into();
     let status = refused(&consortium, &door, "a key without proof", unproved).await;
     assert_eq!(status.code(), Code::InvalidArgument);
+    let other = Guest::new();
+    let joined = door.join(other.request(&invitation, Role::Bank)).await;
+    assert!(joined.is_ok(), "what was refused has not used the invitation up: {joined:?}");
 
     let invitation = consortium.invite("north", "bank", 600).await;
     let shared = Guest { cosign: Guest::new().cosign, ..Guest::new() };
