@@ -1,0 +1,8 @@
+//! What the auditor says of a small consortium: three banks, three rounds, and every lie we know.
+#![expect(clippy::expect_used, reason = "a test that cannot go on says where")]
+
+mod cli;
+mod honest;
+mod lies;
+mod receipts;
+mod world;
