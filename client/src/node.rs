@@ -27,7 +27,7 @@ use ledger::checkpoint::SignedCheckpoint;
 use ledger::record::RunId;
 use store::SqliteLog;
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 use wire::Connection;
 use wire::tls::{Clock, system_clock};
@@ -46,6 +46,8 @@ use crate::{ClientError, clock};
 
 /// How long blocking work that is under way at the end may take.
 const GRACE: Duration = Duration::from_secs(20);
+/// How often an ending node looks whether work is still under way.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// The newest checkpoint that a daemon has verified, for commands that fetch the log themselves.
 pub(crate) const NEWEST_CHECKPOINT: &str = "log/newest.checkpoint";
@@ -105,13 +107,15 @@ pub async fn serve(
     let lock = state.lock()?;
     let node = blocking(move || Node::open(options, state)).await?;
     let control = wire::control::Control::bind(&socket(&node.state))?;
-    let (answering, refusing) = (Arc::clone(&node), answers::refuse);
+    let conversations = control.conversations();
+    // A caller that says nothing must not keep the node open.
+    let answering = Arc::downgrade(&node);
     let answers = control.serve(
         move |command| {
-            let node = Arc::clone(&answering);
+            let node = answering.upgrade();
             async move { answers::answer(node, command).await }
         },
-        refusing,
+        answers::refuse,
     );
     info!(institution = %node.institution(), endpoint = %node.joined().endpoint(), "node started");
     let ended = tokio::select! {
@@ -122,14 +126,39 @@ pub async fn serve(
         () = shutdown => Ok(()),
         () = node.ending.notified() => Ok(()),
     };
+    // Whoever said so is told before the process ends.
+    conversations.ended().await;
     // A socket that nobody answers would only confuse; were it left, the next start replaces it.
     let _ = std::fs::remove_file(socket(&node.state));
-    drop(lock);
     if let Err(ClientError::Tampered(tampered)) = &ended {
         error!(%tampered, "nothing is released any more until an operator has looked at this");
         tampered.save(&node.state)?;
     }
+    closed(node).await;
+    drop(lock);
     ended
+}
+
+/// Waits until nothing works on the node any more, so that its stores are closed: a computation
+/// under way still becomes durable.
+async fn closed(node: Arc<Node>) {
+    let waiting = async {
+        while Arc::strong_count(&node) > 1 {
+            sleep(LOOK_AGAIN).await;
+        }
+    };
+    if timeout(GRACE, waiting).await.is_err() {
+        warn!("the node ends while work is under way; it is done again at the next start");
+    }
+}
+
+/// What went wrong last, where the node has not recovered from it.
+#[derive(Default)]
+struct Troubles {
+    /// In following the log.
+    following: Option<String>,
+    /// In a round.
+    working: Option<String>,
 }
 
 /// A running node.
@@ -147,7 +176,7 @@ struct Node {
     tasks: Mutex<Option<(ledger::digest::Digest, Arc<Tasks>)>>,
     /// When the node learnt of each round of the open run, by its own clock.
     pushed: Mutex<BTreeMap<(RunId, u32), Instant>>,
-    trouble: Mutex<Option<String>>,
+    trouble: Mutex<Troubles>,
     confirmed_by: usize,
     /// The connection while there is one.
     connection: watch::Sender<Option<Connection>>,
@@ -195,7 +224,7 @@ impl Node {
             population: Mutex::new(population),
             tasks: Mutex::new(None),
             pushed: Mutex::new(BTreeMap::new()),
-            trouble: Mutex::new(None),
+            trouble: Mutex::new(Troubles::default()),
             confirmed_by: confirmed,
             connection: watch::Sender::new(None),
             due: watch::Sender::new(0),
@@ -224,14 +253,6 @@ impl Node {
     /// Says that something may have become due.
     fn wake(&self) {
         self.due.send_modify(|count| *count = count.wrapping_add(1));
-    }
-
-    fn troubled(&self, what: &ClientError) {
-        *locked(&self.trouble) = Some(what.to_string());
-    }
-
-    fn recovered(&self) {
-        *locked(&self.trouble) = None;
     }
 }
 

@@ -110,10 +110,7 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Coordinator for Shared<B> {
     type FollowStream = Answers<LogUpdate>;
     type FetchBlobStream = Answers<BlobChunk>;
 
-    async fn join(
-        &self,
-        request: Request<JoinRequest>,
-    ) -> Result<Response<JoinResponse>, Status> {
+    async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {
         self.0.redeem(request.into_inner()).await.map(Response::new)
     }
 
@@ -149,10 +146,7 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Coordinator for Shared<B> {
         self.0.take(caller, request.into_inner()).await.map(Response::new)
     }
 
-    async fn approve(
-        &self,
-        request: Request<ApproveRequest>,
-    ) -> Result<Response<Receipt>, Status> {
+    async fn approve(&self, request: Request<ApproveRequest>) -> Result<Response<Receipt>, Status> {
         let caller = self.0.bank(&request)?;
         self.0.record_approval(caller, request.into_inner()).await.map(Response::new)
     }

@@ -88,13 +88,10 @@ fn carry_out(options: &Options) -> Outcome {
 /// Through the daemon if it runs, else from the closed log.
 fn export(state: &Path, directory: &Path) -> Outcome {
     let directory = std::path::absolute(directory).map_err(|e| Error::file(directory, &e))?;
-    let text =
-        |records: &Value| format!("{records} records exported to {}\n", directory.display());
+    let text = |records: &Value| format!("{records} records exported to {}\n", directory.display());
     if Directory::at(state).control().exists() {
         let command = Command::Export { directory: directory.clone() };
-        return told(state, &command, |data| {
-            text(data.get("records").unwrap_or(&Value::Null))
-        });
+        return told(state, &command, |data| text(data.get("records").unwrap_or(&Value::Null)));
     }
     let (log, blobs) = store::open(state).map_err(|error| Error::storage(&error))?;
     let checkpoint = log.checkpoint().map_err(|error| Error::storage(&error))?;
@@ -109,7 +106,10 @@ fn plan_command(state: &Path, action: &PlanAction) -> Outcome {
         PlanAction::New { draft, output, participants, rounds, epsilon } => {
             let changes = plan::Changes {
                 consortium: genesis(state)?,
-                cohort: participants.iter().map(|text| participant(text)).collect::<Result<_, _>>()?,
+                cohort: participants
+                    .iter()
+                    .map(|text| participant(text))
+                    .collect::<Result<_, _>>()?,
                 rounds: *rounds,
                 epsilon: *epsilon,
             };

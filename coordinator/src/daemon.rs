@@ -20,8 +20,8 @@ use crate::directory::Directory;
 use crate::error::Error;
 use crate::governance::{Certificates, Invitations};
 use crate::library::Library;
-use crate::sequencer::{Handle, Keys, Parts, Sequencer, recover};
 use crate::metrics;
+use crate::sequencer::{Handle, Keys, Parts, Sequencer, recover};
 
 /// Commands that may wait for the sequencer.
 const INBOX_MAX: usize = 4096;
@@ -70,9 +70,9 @@ async fn serve(directory: Directory) -> Result<(), Error> {
         }
     }
 
-    let (commands, inbox) = sync_channel(INBOX_MAX);
+    let (requests, inbox) = sync_channel(INBOX_MAX);
     let (jobs, job_queue) = channel();
-    let aggregator = Aggregator::new(blobs.clone(), job_queue, commands.clone());
+    let aggregator = Aggregator::new(blobs.clone(), job_queue, requests.clone());
     let keys =
         Keys { operator: directory.signing_key("operator")?, log: directory.signing_key("log")? };
     let (sequencer, published, tail) = Sequencer::new(Parts {
@@ -86,7 +86,7 @@ async fn serve(directory: Directory) -> Result<(), Error> {
         library: Arc::clone(&library),
         clock: clock::now,
     })?;
-    let handle = Handle::new(commands);
+    let handle = Handle::new(requests);
     let service = Arc::new(Service {
         sequencer: handle.clone(),
         published,
@@ -108,7 +108,8 @@ async fn serve(directory: Directory) -> Result<(), Error> {
         settings: settings.clone(),
         shutdown: shutdown.clone(),
     });
-    tokio::spawn(control.serve(
+    let conversations = control.conversations();
+    let commands = tokio::spawn(control.serve(
         move |command| {
             let operator = Arc::clone(&operator);
             async move { operator.answer(command).await }
@@ -124,6 +125,8 @@ async fn serve(directory: Directory) -> Result<(), Error> {
     let router = router(&acceptor, Arc::clone(&service)).await?;
     let served =
         wire::server::serve(router, &acceptor, incoming, until_stopped(stopping), GRACE).await;
+    commands.abort();
+    conversations.ended().await;
     handle.stop();
     // The writer ends after its turn: what it was asked before is committed and answered.
     let joined = tokio::task::spawn_blocking(move || writer.join()).await;

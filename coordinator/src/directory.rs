@@ -16,8 +16,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use ledger::signing::{Pkcs8, SigningKey};
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use wire::NodeKey;
 
 use crate::error::Error;
@@ -70,7 +70,8 @@ impl Directory {
 
     /// Makes the directory and its folders, mode 0700.
     pub(crate) fn create(&self) -> Result<(), Error> {
-        for folder in [self.root.clone(), self.key_folder(), self.invitations(), self.certificates()]
+        for folder in
+            [self.root.clone(), self.key_folder(), self.invitations(), self.certificates()]
         {
             let mut builder = fs::DirBuilder::new();
             builder.recursive(true).mode(0o700);

@@ -93,10 +93,9 @@ fn record(
     if expected.size > 0 {
         return Err(Error::Usage(format!("{} holds a log already", root.display())));
     }
-    let head =
-        log.append(&expected, &leaves, &[]).map_err(|error| Error::storage(&error))?;
-    let checkpoint = SignedCheckpoint::sign(&digest, head, log_key)
-        .map_err(|error| Error::storage(&error))?;
+    let head = log.append(&expected, &leaves, &[]).map_err(|error| Error::storage(&error))?;
+    let checkpoint =
+        SignedCheckpoint::sign(&digest, head, log_key).map_err(|error| Error::storage(&error))?;
     log.put_checkpoint(&checkpoint).map_err(|error| Error::storage(&error))?;
     Ok(digest)
 }

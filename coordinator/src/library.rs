@@ -27,9 +27,7 @@ impl Library {
         let named: &[(Digest, Shelf)] = match leaf.body() {
             Body::Accepted(contribution) => &[(contribution.vector, Shelf::Auditors)],
             Body::Closed(closed) => &[(closed.aggregate, Shelf::Members)],
-            Body::Model(model) => {
-                &[(model.theta, Shelf::Members), (model.master, Shelf::Auditors)]
-            }
+            Body::Model(model) => &[(model.theta, Shelf::Members), (model.master, Shelf::Auditors)],
             Body::Genesis(_)
             | Body::Member(_)
             | Body::PlanProposed(_)

@@ -30,7 +30,9 @@ pub(crate) async fn serve(
         return Ok(());
     }
     let address: SocketAddr = address.parse().map_err(|_| {
-        Error::Usage(format!("metrics: expected an address such as 127.0.0.1:9464, got {address:?}"))
+        Error::Usage(format!(
+            "metrics: expected an address such as 127.0.0.1:9464, got {address:?}"
+        ))
     })?;
     if !address.ip().is_loopback() {
         return Err(Error::Usage(format!(

@@ -70,14 +70,15 @@ fn complete(draft: &str, changes: &Changes) -> Result<PlanText, Error> {
 pub fn describe(plan: &Plan) -> Result<String, Error> {
     let text = plan.text();
     let privacy = &text.privacy;
-    let certificate =
-        plan.spent(text.rounds).map_err(|error| Error::Usage(error.to_string()))?;
+    let certificate = plan.spent(text.rounds).map_err(|error| Error::Usage(error.to_string()))?;
     let cost = plan.predicted_cost();
     let warning = if cost.warns() { "  warning: above 0.1, privacy will cost quality" } else { "" };
     let cohort: Vec<String> = text
         .cohort
         .iter()
-        .map(|p| format!("{} ({} {}s, {} tasks)", p.institution, p.declared_units, privacy.unit, p.tasks))
+        .map(|p| {
+            format!("{} ({} {}s, {} tasks)", p.institution, p.declared_units, privacy.unit, p.tasks)
+        })
         .collect();
     Ok(format!(
         "plan        {}\ndigest      {}\nconsortium  {}\napplication {}, {} rounds, {} parameters\n\

@@ -55,7 +55,7 @@ impl Table {
             .trim(csv::Trim::All)
             .from_reader(open(&source.path)?);
         let places = Places::find(&mut reader, source, data, &names)?;
-        let mut filling = Filling::new(source, names, rows_max);
+        let mut filling = Filling::new(source, &data.unit_column, names, rows_max);
         let mut record = ByteRecord::new();
         while next(&mut reader, &mut record, &source.path)? {
             filling.take(&record, &places)?;
@@ -156,17 +156,19 @@ impl Places {
 /// A table while it is being read.
 struct Filling<'a> {
     source: &'a DataSource,
+    unit_header: String,
     rows_max: u32,
     table: Table,
     unit_by_name: HashMap<Box<str>, u32>,
 }
 
 impl<'a> Filling<'a> {
-    fn new(source: &'a DataSource, names: Vec<String>, rows_max: u32) -> Self {
+    fn new(source: &'a DataSource, unit_column: &str, names: Vec<String>, rows_max: u32) -> Self {
+        let unit_header = source.header(unit_column).to_owned();
         let values = vec![Vec::new(); names.len()];
         let (lines, unit_of, units) = (Vec::new(), Vec::new(), Vec::new());
         let table = Table { names, values, lines, unit_of, units };
-        Self { source, rows_max, table, unit_by_name: HashMap::new() }
+        Self { source, unit_header, rows_max, table, unit_by_name: HashMap::new() }
     }
 
     fn take(&mut self, record: &ByteRecord, places: &Places) -> Result<(), DataError> {
@@ -201,7 +203,8 @@ impl<'a> Filling<'a> {
             expected: format!("a name of 1 to {NAME_LEN_MAX} bytes of text"),
             found: quote(found),
         };
-        let unit = name(cell(places.unit)).ok_or_else(|| wrong_name("unit", cell(places.unit)))?;
+        let unit = name(cell(places.unit))
+            .ok_or_else(|| wrong_name(&self.unit_header, cell(places.unit)))?;
         let task = match (&self.source.task_column, places.task) {
             (Some(column), Some(place)) => {
                 Some(name(cell(place)).ok_or_else(|| wrong_name(column, cell(place)))?)

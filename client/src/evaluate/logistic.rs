@@ -134,3 +134,32 @@ fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Option<Vec<f64>> {
     }
     Some(b)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fit_is_where_no_direction_lowers_the_objective() {
+        let features = vec![1.0, 0.2, -0.5, 0.9, 0.3, -1.0, -0.7, -0.1, 0.6, 0.4];
+        let examples = Examples::new(2, features, vec![1.0, 1.0, 0.0, 0.0, 1.0]).unwrap();
+        for penalty in [0.01, 1.0, 1000.0] {
+            let fit = Logistic::fit(&examples, penalty);
+            let least = fit.objective(&examples, penalty);
+            for place in 0..3 {
+                for by in [-1e-3, 1e-3] {
+                    let mut step = vec![0.0; 3];
+                    step[place] = by;
+                    assert!(fit.moved(&step, 1.0).objective(&examples, penalty) > least);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_separable_support_still_has_a_finite_fit() {
+        let examples = Examples::new(1, vec![-1.0, 1.0], vec![0.0, 1.0]).unwrap();
+        let fit = Logistic::fit(&examples, 0.01);
+        assert!(fit.coefficients.iter().all(|c| c.is_finite()) && fit.coefficients[1] > 1.0);
+    }
+}

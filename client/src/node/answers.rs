@@ -10,7 +10,13 @@ use crate::population::LedgerReport;
 use crate::{ClientError, Exit, clock};
 
 /// The answer to a command.
-pub(super) async fn answer(node: Arc<Node>, command: Command) -> Answer {
+pub(super) async fn answer(node: Option<Arc<Node>>, command: Command) -> Answer {
+    let Some(node) = node else {
+        return Answer::Failed {
+            exit_code: Exit::Failure.code(),
+            message: "the node is ending".to_owned(),
+        };
+    };
     let answered = blocking(move || match command {
         Command::Status {} => Ok(Answer::Status(Box::new(status(&node)))),
         Command::Ledger {} => Ok(Answer::Ledger(Box::new(LedgerReport::of(&node.population())?))),
@@ -79,7 +85,10 @@ fn status(node: &Node) -> NodeStatus {
         round: open.as_ref().map(|round| round.number),
         expected: open.is_some_and(|round| round.expects_us),
         stopped: node.population().ledger.state().stopped().map(ToString::to_string),
-        trouble: locked(&node.trouble).clone(),
+        trouble: {
+            let troubles = locked(&node.trouble);
+            troubles.working.clone().or_else(|| troubles.following.clone())
+        },
         ledger_confirmed_by: Some(node.confirmed_by),
     }
 }

@@ -34,7 +34,7 @@ pub(super) async fn follow(node: Arc<Node>) -> Result<(), ClientError> {
         if ours {
             return Err(lost);
         }
-        node.troubled(&lost);
+        locked(&node.trouble).following = Some(lost.to_string());
         let wait = backoff.next_wait();
         warn!(error = %lost, ?wait, "the log cannot be followed; trying again");
         sleep(wait).await;
@@ -68,7 +68,7 @@ async fn session(
         if advanced {
             // Only a connection that proves something counts as a recovery.
             backoff.reset();
-            node.recovered();
+            locked(&node.trouble).following = None;
             node.connection.send_replace(Some(connection.clone()));
             node.wake();
         }

@@ -42,10 +42,13 @@ pub(super) async fn work(node: Arc<Node>) -> Result<(), ClientError> {
         };
         let round = round_of(&duty);
         match perform(&node, duty).await {
-            Ok(()) => backoff.reset(),
+            Ok(()) => {
+                backoff.reset();
+                locked(&node.trouble).working = None;
+            }
             Err(error) if is_final(&error) => return Err(error),
             Err(error) if may_pass(&error) => {
-                node.troubled(&error);
+                locked(&node.trouble).working = Some(error.to_string());
                 let wait = backoff.next_wait();
                 warn!(%error, ?wait, "trying again");
                 tokio::select! {
@@ -55,7 +58,7 @@ pub(super) async fn work(node: Arc<Node>) -> Result<(), ClientError> {
             }
             Err(error) => {
                 error!(%error, run = %round.0, round = round.1, "the bank takes no part in this round");
-                node.troubled(&error);
+                locked(&node.trouble).working = Some(error.to_string());
                 given_up.insert(round);
             }
         }

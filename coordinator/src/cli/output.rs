@@ -51,9 +51,5 @@ pub(super) fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     // A second subscriber in one process leaves the first in place.
-    let _ = if io::stderr().is_terminal() {
-        builder.try_init()
-    } else {
-        builder.json().try_init()
-    };
+    let _ = if io::stderr().is_terminal() { builder.try_init() } else { builder.json().try_init() };
 }

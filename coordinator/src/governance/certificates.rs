@@ -59,8 +59,7 @@ impl Certificates {
 
     /// The authority whose files are in `directory`.
     pub(crate) fn open(directory: &Directory, consortium: Digest) -> Result<Self, Error> {
-        let authority =
-            Authority::load(&directory.certificate("ca")?, &directory.key_pem("ca")?)?;
+        let authority = Authority::load(&directory.certificate("ca")?, &directory.key_pem("ca")?)?;
         Ok(Self {
             authority,
             consortium,
@@ -93,10 +92,8 @@ impl Certificates {
         let validity = validity(now, self.settings.certificate_seconds.saturating_mul(1000))?;
         let Issued { certificate, serial, .. } =
             self.authority.issue_client(request, &identity, validity)?;
-        let kept = Kept {
-            institution: institution.to_string(),
-            not_after_ms: validity.not_after_ms(),
-        };
+        let kept =
+            Kept { institution: institution.to_string(), not_after_ms: validity.not_after_ms() };
         write_json(&self.folder.join(format!("{}.json", hex(&serial))), &kept)?;
         Ok(certificate)
     }
@@ -107,11 +104,8 @@ impl Certificates {
         revoked: impl Fn(&str) -> bool,
         now: Timestamp,
     ) -> Result<Material, Error> {
-        let identity = Identity::new(
-            *self.consortium.as_bytes(),
-            wire::Role::Coordinator,
-            "coordinator",
-        )?;
+        let identity =
+            Identity::new(*self.consortium.as_bytes(), wire::Role::Coordinator, "coordinator")?;
         let request = VerifiedRequest::verify(&self.server_key.csr()?)?;
         let host = self.settings.endpoint.rsplit_once(':').map_or("", |(host, _)| host);
         let names: Vec<&str> =
@@ -170,8 +164,10 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> =
-        text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
+    let digits: Vec<u8> = text
+        .chars()
+        .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
+        .collect::<Option<_>>()?;
     let (pairs, rest) = digits.as_chunks::<2>();
     rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }

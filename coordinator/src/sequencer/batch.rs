@@ -141,8 +141,7 @@ impl Pending {
     /// Answers, after the commit, with a proof against the checkpoint over it.
     pub(super) fn send<L: LogStore>(self, log: &L, checkpoint: &str) {
         let answer = self.outcome.and_then(|located| {
-            let receipt =
-                located.index.map(|index| receipt(log, index, checkpoint)).transpose()?;
+            let receipt = located.index.map(|index| receipt(log, index, checkpoint)).transpose()?;
             Ok(Answer { receipt, convicted: located.convicted })
         });
         // Whoever asked may be gone; the record stands, and a retry finds it.

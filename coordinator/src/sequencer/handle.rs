@@ -77,10 +77,8 @@ impl Handle {
         blobs: Vec<SmallBlob>,
         vector: Option<Vector>,
     ) -> Result<Answer, Error> {
-        self.ask(|reply| {
-            Command::Submit(Submission { request, blobs, vector, reply: Some(reply) })
-        })
-        .await
+        self.ask(|reply| Command::Submit(Submission { request, blobs, vector, reply: Some(reply) }))
+            .await
     }
 
     /// The leaves in `range`, as far as the log reaches.

@@ -23,9 +23,8 @@ pub(crate) fn recover<L: LogStore>(
     let mut state = State::empty();
     while state.size < size {
         let from = state.size;
-        let leaves = log
-            .leaves(from..size.min(from + READ_MAX))
-            .map_err(|error| Error::storage(&error))?;
+        let leaves =
+            log.leaves(from..size.min(from + READ_MAX)).map_err(|error| Error::storage(&error))?;
         if leaves.is_empty() {
             return Err(Error::Damaged(format!("leaf {from} of {size} is missing")));
         }

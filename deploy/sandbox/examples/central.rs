@@ -11,7 +11,7 @@ use client::tasks::{PopulationKey, Tasks};
 use meta::{EpisodeShape, GradientLearner, MetaLearner};
 use privacy::{
     ClipNorm, Delta, Epsilon, Grid, Keystream, NoiseMultiplier, RoundedGaussian, SamplingRate,
-    TaskChange, UnitRelation, calibrate_noise, noise_scale,
+    TaskChange, UnitRelation, calibrate_noise, loss_predictor, noise_scale,
 };
 use round::plan::{DataSpec, Family, LearnerSpec, LossSpec, ModelSpec, OptimizerSpec, TaskSpec};
 use sandbox::split::{CARD_HOLDERS, Role, write_banks};
@@ -146,6 +146,15 @@ fn train(
         nodes.push((tasks, Keystream::from_seed(bytes)));
     }
     let dimension = learner.dimension();
+    let rho = loss_predictor(
+        TaskChange::of(spec.grouping, UnitRelation::AddRemove),
+        u64::try_from(nodes.len())?,
+        u64::try_from(dimension)?,
+        Epsilon::new(privacy.epsilon)?,
+        Delta::new(privacy.delta)?,
+        u64::from(total),
+    );
+    println!("{family:?} seed {seed}: {total} tasks, {dimension} weights, rho {rho:.3}");
     let mut master = vec![0.0_f64; dimension];
     for _ in 0..sketch.rounds {
         #[expect(clippy::cast_possible_truncation, reason = "the model that banks see is f32")]

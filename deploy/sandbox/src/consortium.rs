@@ -73,11 +73,8 @@ impl Consortium {
         policy: &str,
         data: &str,
     ) -> Result<(), SandboxError> {
-        let command = Command::Invite {
-            institution: name.to_owned(),
-            role: "bank".to_owned(),
-            seconds: 600,
-        };
+        let command =
+            Command::Invite { institution: name.to_owned(), role: "bank".to_owned(), seconds: 600 };
         let answer = self.command(&command)?;
         let invitation = answer.get("invitation").and_then(Value::as_str);
         let invitation =

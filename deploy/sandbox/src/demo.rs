@@ -65,8 +65,9 @@ pub(crate) fn run(options: &DemoOptions, terminal: bool) -> Result<Report, Sandb
 /// Where everything goes: the folder that is to be kept, or a temporary one that is named at the end.
 fn root(options: &DemoOptions) -> Result<PathBuf, SandboxError> {
     let root = match &options.keep {
-        Some(directory) => std::path::absolute(directory)
-            .map_err(|error| SandboxError::file(directory, &error))?,
+        Some(directory) => {
+            std::path::absolute(directory).map_err(|error| SandboxError::file(directory, &error))?
+        }
         None => std::env::temp_dir().join(format!("counterfoil-demo-{}", std::process::id())),
     };
     if root.join("coordinator").exists() {

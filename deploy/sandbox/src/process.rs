@@ -84,11 +84,8 @@ impl Drop for Daemon {
 
 /// Runs `counterfoil-sandbox ARGUMENTS… --json` to its end and gives the envelope's data.
 pub(crate) fn ask(what: &str, arguments: &[OsString], log: &Path) -> Result<Value, SandboxError> {
-    let failed = |why: String| SandboxError::Process {
-        what: what.to_owned(),
-        why,
-        log: log.to_path_buf(),
-    };
+    let failed =
+        |why: String| SandboxError::Process { what: what.to_owned(), why, log: log.to_path_buf() };
     let output = itself()?
         .args(arguments)
         .arg("--json")

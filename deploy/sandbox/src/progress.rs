@@ -19,7 +19,8 @@ impl Progress {
     /// Progress over `rounds` rounds.
     pub(crate) fn new(rounds: u32, terminal: bool) -> Self {
         let bar = terminal.then(|| {
-            let style = ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} rounds, {eta} left");
+            let style =
+                ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} rounds, {eta} left");
             ProgressBar::new(u64::from(rounds))
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
                 .with_message("training")

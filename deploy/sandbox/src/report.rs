@@ -32,7 +32,7 @@ pub(crate) struct Report {
 impl Report {
     /// Prints the report; the exit code is the audit's.
     pub(crate) fn print(&self, json: bool) -> ExitCode {
-        let code = self.audit.exit_code;
+        let code = self.audit.exit_code();
         if json {
             envelope(if code == 0 { "ok" } else { "failed" }, code, self.data());
         } else {
@@ -81,8 +81,14 @@ impl Report {
     fn write_text(&self, out: &mut String) -> std::fmt::Result {
         let plan = self.plan.text();
         let privacy = &plan.privacy;
-        writeln!(out, "\nThe banks are fictional: one real bank's card holders, split by education,")?;
-        writeln!(out, "credit limit and age. The split is ours; the people and defaults are real.\n")?;
+        writeln!(
+            out,
+            "\nThe banks are fictional: one real bank's card holders, split by education,"
+        )?;
+        writeln!(
+            out,
+            "credit limit and age. The split is ours; the people and defaults are real.\n"
+        )?;
         writeln!(
             out,
             "What it cost ({:?}, {} rounds, noise {:.2} x clip {}, sampling rate {}; unit {}, relation {},\n\
@@ -112,9 +118,12 @@ impl Report {
             )?;
         }
         self.write_evaluation(out)?;
-        let verdict = match (&self.audit.finding, self.audit.verified) {
-            (None, true) => "verified".to_owned(),
-            (finding, _) => format!("FAILED: {}", finding.as_deref().unwrap_or("not verified")),
+        let verdict = match &self.audit.finding {
+            None => "verified".to_owned(),
+            Some(finding) => format!(
+                "FAILED at {}: expected {}, found {}",
+                finding.place, finding.expected, finding.found
+            ),
         };
         writeln!(
             out,
@@ -132,7 +141,10 @@ impl Report {
     }
 
     fn write_evaluation(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(out, "\nAn unseen bank with K labelled examples of each class (mean AUC over episodes):")?;
+        writeln!(
+            out,
+            "\nAn unseen bank with K labelled examples of each class (mean AUC over episodes):"
+        )?;
         writeln!(out, "  K    adapted  unadapted  alone   gain over alone [95 %]")?;
         for row in &self.evaluation {
             writeln!(
@@ -150,12 +162,23 @@ impl Report {
         let Some(first) = self.evaluation.first() else { return Ok(()) };
         let gain = self.evaluation.iter().map(|e| e.adapted - e.unadapted).fold(f64::MIN, f64::max);
         if first.steps == 0 {
-            writeln!(out, "The tuning bank preferred 0 adaptation steps: the gain is that of the shared")?;
+            writeln!(
+                out,
+                "The tuning bank preferred 0 adaptation steps: the gain is that of the shared"
+            )?;
             writeln!(out, "initialization, and adapting added nothing.")
         } else if gain < NO_GAIN {
-            writeln!(out, "Adapting ({} steps, chosen by the tuning bank) added nothing.", first.steps)
+            writeln!(
+                out,
+                "Adapting ({} steps, chosen by the tuning bank) added nothing.",
+                first.steps
+            )
         } else {
-            writeln!(out, "{} adaptation steps, chosen by the tuning bank, added {gain:.3}.", first.steps)
+            writeln!(
+                out,
+                "{} adaptation steps, chosen by the tuning bank, added {gain:.3}.",
+                first.steps
+            )
         }
     }
 

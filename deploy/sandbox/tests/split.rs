@@ -1,5 +1,4 @@
 //! The fictional banks.
-#![expect(clippy::unwrap_used, reason = "a failed set-up fails the test")]
 
 use std::fs;
 

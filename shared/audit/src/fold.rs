@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ledger::digest::Digest;
 use ledger::record::{Body, Closed, Institution, Leaf, RunId};
 use round::{Plan, State, Violation, apply};
 
@@ -29,6 +30,7 @@ struct Account {
     accepted: BTreeMap<Institution, u32>,
     rounds_closed: u32,
     status: RunStatus,
+    model: Option<Digest>,
 }
 
 impl Fold {
@@ -106,6 +108,7 @@ impl Fold {
                 accepted: run.plan.cohort().iter().map(|name| (name.clone(), 0)).collect(),
                 rounds_closed: 0,
                 status: RunStatus::Open,
+                model: None,
             });
         }
         if let Body::Evidence(evidence) = body {
@@ -124,6 +127,7 @@ impl Fold {
                 *account.accepted.entry(contribution.institution.clone()).or_default() += 1;
             }
             Body::Closed(_) => account.rounds_closed += 1,
+            Body::Model(model) => account.model = Some(model.theta),
             Body::Abandoned(_) => account.status = RunStatus::Abandoned,
             Body::RunFinished(_) => account.status = RunStatus::Finished,
             Body::Genesis(_)
@@ -133,7 +137,6 @@ impl Fold {
             | Body::RunStarted(_)
             | Body::RoundOpened(_)
             | Body::Extended(_)
-            | Body::Model(_)
             | Body::Evidence(_) => {}
         }
     }
@@ -159,6 +162,7 @@ impl Account {
             rounds: self.plan.text().rounds,
             rounds_closed: self.rounds_closed,
             status: self.status,
+            model: self.model.map(|digest| digest.to_string()),
         }
     }
 

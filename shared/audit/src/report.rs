@@ -45,6 +45,8 @@ pub struct RunReport {
     pub rounds_closed: u32,
     /// How far it came.
     pub status: RunStatus,
+    /// SHA-256 of its last meta-initialization, in hex; none before the first.
+    pub model: Option<String>,
 }
 
 /// How far a run came.

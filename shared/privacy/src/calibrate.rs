@@ -11,6 +11,10 @@ const SMALLEST: f64 = 1e-2;
 const LARGEST: f64 = 1e7;
 /// The result is at most this part above the boundary.
 const TOLERANCE: f64 = 5e-7;
+/// Smaller figures are equal to the search's secants, not to its promise.
+const FLOOR: f64 = 1e-12;
+/// A guess is moved by this much, up and down in turn, so that both ends of the bracket close in.
+const NUDGE: f64 = 2e-7;
 /// A search that has not closed by then falls back on its safe end; bisection alone would need 45.
 const STEPS: u32 = 80;
 
@@ -35,50 +39,59 @@ pub fn calibrate_noise(
         // An overflow at little noise means "far too little", not a failure of the search.
         let upper = epsilon_upper(&[PrivacyEvent { mechanism, change, count }], delta)
             .map_or(f64::MAX, |(_, epsilon)| epsilon);
-        Ok(libm::log(upper) - libm::log(target.get()))
+        // On a logarithmic scale the figure is nearly straight. Its sign alone decides, and 0 counts as enough.
+        let excess = libm::log(upper.max(FLOOR)) - libm::log(target.get().max(FLOOR));
+        Ok(if upper <= target.get() { excess.min(0.0) } else { excess.max(f64::MIN_POSITIVE) })
     };
-    let unattainable =
-        PrivacyError::Unattainable { target: target.get(), delta: delta.get(), largest: LARGEST };
-    let (mut low, mut high) = (libm::log(SMALLEST), libm::log(LARGEST));
-    if count == 0 || excess(low)? <= 0.0 {
-        return NoiseMultiplier::new(libm::exp(low));
+    let (smallest, largest) = (libm::log(SMALLEST), libm::log(LARGEST));
+    if count == 0 {
+        return NoiseMultiplier::new(SMALLEST);
     }
-    // Double the noise from 1 until it suffices, so that the search starts in the valley.
-    let mut probe = 0.0;
-    let mut at_high = excess(probe)?;
+    // From noise 1 outward by factors of e, until too little at `low` and enough at `high`; that stays true below.
+    let (mut low, mut high) = (0.0, 0.0);
+    let at_one = excess(0.0)?;
+    let (mut at_low, mut at_high) = (at_one, at_one);
     while at_high > 0.0 {
-        low = probe;
-        if probe >= high {
-            return Err(unattainable);
+        (low, at_low) = (high, at_high);
+        if high >= largest {
+            return Err(PrivacyError::Unattainable {
+                target: target.get(),
+                delta: delta.get(),
+                largest: LARGEST,
+            });
         }
-        probe = (probe + 1.0).min(high);
-        at_high = excess(probe)?;
+        high = (high + 1.0).min(largest);
+        at_high = excess(high)?;
     }
-    high = probe;
-    // Invariant: too little noise at `low`, enough at `high`.
-    let mut at_low = excess(low)?;
+    while at_low <= 0.0 {
+        (high, at_high) = (low, at_low);
+        if low <= smallest {
+            return NoiseMultiplier::new(libm::exp(low));
+        }
+        low = (low - 1.0).max(smallest);
+        at_low = excess(low)?;
+    }
+    let (mut last, mut before) = ((high, at_high), (low, at_low));
     for step in 0..STEPS {
         if high - low <= TOLERANCE {
             break;
         }
-        let middle = next_guess((low, at_low), (high, at_high), step);
-        let found = excess(middle)?;
+        let middle = 0.5 * (low + high);
+        let guess = secant(last, before) + if step % 2 == 0 { NUDGE } else { -NUDGE };
+        let inside = guess > low && guess < high;
+        let place = if inside && step % 4 != 3 { guess } else { middle };
+        let found = excess(place)?;
         if found <= 0.0 {
-            (high, at_high) = (middle, found);
+            high = place;
         } else {
-            (low, at_low) = (middle, found);
+            low = place;
         }
+        (before, last) = (last, (place, found));
     }
     NoiseMultiplier::new(libm::exp(high))
 }
 
-/// The secant's guess moved by a fraction of the tolerance to either side in turn, so that both ends close in; every third
-/// guess is the middle.
-fn next_guess((low, at_low): (f64, f64), (high, at_high): (f64, f64), step: u32) -> f64 {
-    let middle = 0.5 * (low + high);
-    let secant = high - at_high * (high - low) / (at_high - at_low);
-    let nudge = if step.is_multiple_of(3) { 0.4 * TOLERANCE } else { -0.4 * TOLERANCE };
-    let guess = secant + nudge;
-    let inside = guess > low && guess < high;
-    if inside && step % 3 != 2 { guess } else { middle }
+/// Where the line through two points is zero; not a number if it is level.
+fn secant((x, at_x): (f64, f64), (y, at_y): (f64, f64)) -> f64 {
+    x - at_x * (x - y) / (at_x - at_y)
 }

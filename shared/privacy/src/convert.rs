@@ -9,8 +9,11 @@ const SCAN: core::ops::RangeInclusive<i32> = -6..=24;
 const REFINEMENT: u32 = 22;
 
 /// ε = ρ + ln(1 − 1/α) − ln(δα)/(α − 1) ([Canonne, Kamath & Steinke 2020], proposition 12), at least 0 and rounded up.
+///
+/// It is 0 where the total variation is already at most δ: that is at most √(1 − e^−KL) ([Bretagnolle & Huber 1979]), and
+/// KL ≤ ρ at every order above 1.
 pub(crate) fn epsilon_at(rho: f64, order: Order, delta: Delta) -> f64 {
-    if rho <= 0.0 {
+    if rho <= 0.0 || -libm::expm1(-rho) * (1.0 + 1e-14) <= delta.get() * delta.get() {
         return 0.0;
     }
     let epsilon = rho + overhead(order, delta);

@@ -6,10 +6,10 @@ use crate::special::{LN_SQRT_2PI, log_add, log_sum, log1p_exp};
 
 /// Every divergence from here is rounded up by this factor, far above the rounding of its evaluation (about 10⁻¹²)...
 const RELATIVE_SLACK: f64 = 1e-10;
-/// ...and its moment by this much, above the error of discretization and truncation (e⁻⁷⁵ of the moment).
-const ABSOLUTE_SLACK: f64 = 1e-26;
+/// ...and its moment by this much times the order, above the error of discretization and truncation (2e⁻⁶⁰ of each part).
+const ABSOLUTE_SLACK: f64 = 1e-24;
 /// The logarithm of the discretization error that the step is chosen for.
-const LOG_ACCURACY: f64 = 80.0;
+const LOG_ACCURACY: f64 = 60.0;
 /// How far the quadrature goes beyond the outermost place where the integrand can peak.
 const MARGIN: f64 = 14.0;
 /// Beyond this many nodes a closed bound takes over.
@@ -113,13 +113,13 @@ pub(crate) fn divergence(p: &Mixture, q: &Mixture, order: f64) -> Option<f64> {
 }
 
 fn rounded_up(divergence: f64, order: f64) -> f64 {
-    divergence * (1.0 + RELATIVE_SLACK) + ABSOLUTE_SLACK / (order - 1.0)
+    divergence * (1.0 + RELATIVE_SLACK) + ABSOLUTE_SLACK * order / (order - 1.0)
 }
 
 /// The widest step with discretization error below exp(−[`LOG_ACCURACY`]) of the moment.
 fn step(p_spread: f64, q_spread: f64, order: f64) -> f64 {
-    // cos(θ)^−(α−1) is at most exp(0.62(α−1)θ²) for θ ≤ 1.
-    let angle = libm::sqrt(24.0 / (order - 1.0)).min(1.0);
+    // cos(θ)^−(α−1) is at most exp(0.62(α−1)θ²) for θ ≤ 1; the widest step spends as much on it as on the accuracy.
+    let angle = libm::sqrt(LOG_ACCURACY / (0.62 * (order - 1.0))).min(1.0);
     let height = (0.95 * PI / p_spread).min(2.0 * angle / q_spread).min(4.0);
     let penalty = if q_spread > 0.0 { 0.62 * (order - 1.0) * angle * angle } else { 0.0 };
     2.0 * PI * height / (LOG_ACCURACY + penalty + 0.5 * height * height)
@@ -143,4 +143,37 @@ fn log_excess(order: f64, log_r: f64) -> f64 {
         return power + libm::log1p(-rest);
     }
     libm::log((libm::expm1(power) - order * libm::expm1(log_r)).max(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn appearing_dominates_disappearing() {
+        for noise in [0.4, 1.0, 5.0] {
+            for rate in [1e-4, 0.05, 0.6, 0.99] {
+                for order in [1.01, 1.7, 4.0, 33.3] {
+                    let with = Mixture::of_tasks(Tasks::One, rate, 1.0 / noise);
+                    let without = Mixture::standard();
+                    let appears = divergence(&with, &without, order).unwrap();
+                    let disappears = divergence(&without, &with, order).unwrap();
+                    assert!(disappears <= appears * (1.0 + 1e-9), "{noise} {rate} {order}");
+                    assert!(appears <= with.convexity_bound(order, 1.0) * (1.0 + 1e-9));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_excess_is_continuous_where_its_formula_changes() {
+        for order in [1.001, 1.5, 2.0, 40.0, 1e4] {
+            for power in [0.25, -0.25, 30.0] {
+                let log_r = power / order;
+                let (inner, outer) =
+                    (log_excess(order, log_r * 0.999_999_999), log_excess(order, log_r));
+                assert!((inner - outer).abs() < 1e-7, "{order} {power}: {inner} {outer}");
+            }
+        }
+    }
 }

@@ -1,21 +1,49 @@
 //! How a daemon is controlled: one JSON line in, one JSON line out, over a Unix socket in its state
 //! directory. Whoever may open the directory may command; nothing of this is reachable from outside.
 
-use std::{future::Future, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    future::Future,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use crate::{Error, limits};
+
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// A socket that answers commands until it is dropped.
 #[derive(Debug)]
 pub struct Control {
     listener: UnixListener,
+    token: Arc<()>,
+}
+
+/// The conversations of a socket that are under way. A daemon that is told to end says so before it
+/// does: it waits for [`Conversations::ended`].
+#[derive(Debug, Clone)]
+pub struct Conversations(Weak<()>);
+
+impl Conversations {
+    /// Waits until the socket is dropped and every answer is sent, for [`limits::CONTROL_DRAIN`] at
+    /// most.
+    pub async fn ended(&self) {
+        let waiting = async {
+            while self.0.strong_count() > 0 {
+                sleep(LOOK_AGAIN).await;
+            }
+        };
+        // A caller that does not read its answer is not waited for.
+        let _ = timeout(limits::CONTROL_DRAIN, waiting).await;
+    }
 }
 
 impl Control {
@@ -32,7 +60,12 @@ impl Control {
         }
         let listener = UnixListener::bind(path).map_err(failed)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
-        Ok(Self { listener })
+        Ok(Self { listener, token: Arc::new(()) })
+    }
+
+    /// The conversations under way.
+    pub fn conversations(&self) -> Conversations {
+        Conversations(Arc::downgrade(&self.token))
     }
 
     /// Answers each command with what `answer` gives, for ever. A line that is no command is
@@ -49,7 +82,9 @@ impl Control {
         loop {
             let Ok((stream, _)) = self.listener.accept().await else { continue };
             let (answer, refuse) = (answer.clone(), refuse.clone());
+            let token = Arc::clone(&self.token);
             tokio::spawn(async move {
+                let _under_way = token;
                 // A caller that goes away has its answer dropped; there is nobody to tell.
                 let _ = conversation(stream, answer, refuse).await;
             });

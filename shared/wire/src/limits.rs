@@ -70,3 +70,5 @@ pub const PROGRESS_TIMEOUT: Duration = Duration::from_secs(30);
 pub const CONTROL_BYTES_MAX: u64 = MIB as u64;
 /// Time in which a daemon answers a command.
 pub const CONTROL_TIMEOUT: Duration = Duration::from_mins(1);
+/// Time that answers under way have when a daemon ends.
+pub const CONTROL_DRAIN: Duration = Duration::from_secs(1);

@@ -40,9 +40,10 @@ pub(super) fn evaluate(
     banks: &[Bank],
 ) -> Result<Vec<Evaluation>, SandboxError> {
     let failed = |why: &dyn std::fmt::Display| SandboxError::Evaluate(why.to_string());
-    let Some(theta) = audit.last_model else { return Ok(vec![]) };
+    let last = audit.runs.last().and_then(|run| run.model.as_ref());
+    let Some(theta) = last else { return Ok(vec![]) };
     let learner = learner_of(plan).map_err(|error| failed(&error))?;
-    let path = export.join("blob").join(theta.to_string());
+    let path = export.join("blob").join(theta);
     let bytes = fs::read(&path).map_err(|error| SandboxError::file(&path, &error))?;
     let theta = theta_of(&bytes, &learner).map_err(|error| failed(&error))?;
     let rows = |role: Role| -> Result<Rows, SandboxError> {

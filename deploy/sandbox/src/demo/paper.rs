@@ -39,10 +39,8 @@ pub(super) fn draft(options: &DemoOptions) -> Result<String, toml::de::Error> {
 /// A bank's policy: this consortium, this kind of plan, and one lifetime budget.
 pub(super) fn policy(genesis: &Digest, options: &DemoOptions, plan: &Plan) -> String {
     let epsilon = options.epsilon;
-    let mut columns = vec![
-        plan.text().data.unit_column.clone(),
-        plan.text().data.label.column().to_owned(),
-    ];
+    let mut columns =
+        vec![plan.text().data.unit_column.clone(), plan.text().data.label.column().to_owned()];
     let derived: Vec<&str> = plan.text().data.derived.iter().map(|c| c.name.as_str()).collect();
     for column in plan.text().data.derived.iter().flat_map(|c| c.compute.columns()) {
         if !derived.contains(&column) && !columns.iter().any(|known| known == column) {

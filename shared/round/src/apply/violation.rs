@@ -57,8 +57,8 @@ pub enum Violation {
     /// A plan that is proposed already.
     #[error("a plan that is proposed already")]
     KnownPlan,
-    /// A plan that has run: its signatures are spent, and the same bytes would carry them again.
-    #[error("a plan that has run, as run {0}")]
+    /// A plan that runs or has run: its signatures are spent, and the same bytes would carry them again.
+    #[error("a plan that is that of run {0}")]
     PlanHasRun(RunId),
     /// A plan that nobody proposed, or that has run.
     #[error("a plan that is not proposed")]

@@ -17,8 +17,8 @@ pub enum Refusal {
     /// Not in the roster, or not any more, or not as a bank.
     #[error("{0} is not an active bank of this consortium")]
     NotABank(Institution),
-    /// The name is taken by other keys.
-    #[error("{0} is in the roster already, with other keys")]
+    /// The name is taken by other keys, or by somebody who was put out.
+    #[error("{0} is in the roster already, with other keys or put out")]
     NameTaken(Institution),
     /// A key that another member uses.
     #[error("{0} brings a key that another member uses")]
@@ -41,8 +41,8 @@ pub enum Refusal {
     /// A plan that waits for no signature.
     #[error("no such plan waits for signatures")]
     UnknownPlan,
-    /// A plan that has run: its signatures are spent, and the same bytes would carry them again.
-    #[error("the plan has run, as run {0}; give it another name to have it signed again")]
+    /// A plan that runs or has run: its signatures are spent, and the same bytes would carry them again.
+    #[error("the plan is that of run {0}; give it another name to have it signed again")]
     PlanHasRun(RunId),
     /// A limit of [`crate::limits`].
     #[error("more than {limit} {what}")]

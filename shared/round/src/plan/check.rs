@@ -6,12 +6,14 @@ mod training;
 
 use std::collections::BTreeSet;
 
+use ::privacy::Certificate;
+
 pub use self::privacy::PredictedCost;
 use super::{PLAN_VERSION, PlanError, PlanText, ScheduleSpec};
 use crate::limits;
 
-/// Checks every rule; the first one broken is the error.
-pub(super) fn check(text: &PlanText) -> Result<(), PlanError> {
+/// Checks every rule; the first one broken is the error. What holds is certified.
+pub(super) fn check(text: &PlanText) -> Result<Certificate, PlanError> {
     require(text.version == PLAN_VERSION, "version", || {
         format!("expected {PLAN_VERSION}, got {}", text.version)
     })?;

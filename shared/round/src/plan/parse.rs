@@ -51,10 +51,10 @@ impl Plan {
         let source = std::str::from_utf8(bytes).map_err(|e| PlanError::NotText(e.to_string()))?;
         let text: PlanText = toml::from_str(source).map_err(|error| format_error(&error))?;
         let (consortium, cohort) = identities(&text)?;
-        check::check(&text)?;
+        let promise = check::check(&text)?;
         let digest = sha256(bytes);
-        let terms =
-            Terms::of(&text).map_err(|what| PlanError::Rule { key: "privacy".to_owned(), what })?;
+        let terms = Terms::of(&text, promise)
+            .map_err(|what| PlanError::Rule { key: "privacy".to_owned(), what })?;
         Ok(Self { text, bytes: bytes.to_vec(), digest, consortium, cohort, terms })
     }
 }

@@ -40,10 +40,12 @@ pub(super) struct Terms {
     pub(super) event: PrivacyEvent,
     pub(super) cost: PredictedCost,
     pub(super) delta: Delta,
+    /// What all rounds cost; certifying takes a while, and everybody asks.
+    pub(super) promise: Certificate,
 }
 
 impl Terms {
-    pub(super) fn of(text: &PlanText) -> Result<Self, String> {
+    pub(super) fn of(text: &PlanText, promise: Certificate) -> Result<Self, String> {
         let spec = &text.privacy;
         let change = match text.task_change() {
             TaskChange::Appears => ledger::record::TaskChange::Appears,
@@ -59,6 +61,7 @@ impl Terms {
             event: text.event(1).map_err(text_of)?,
             cost: text.predicted_cost().map_err(text_of)?,
             delta: Delta::new(spec.delta).map_err(text_of)?,
+            promise,
         })
     }
 }
@@ -100,6 +103,9 @@ impl Plan {
     ///
     /// [`PrivacyError`] if the figure cannot be certified.
     pub fn spent(&self, rounds: u32) -> Result<Certificate, PrivacyError> {
+        if rounds == self.text.rounds {
+            return Ok(self.terms.promise);
+        }
         let event = PrivacyEvent { count: u64::from(rounds), ..self.terms.event };
         privacy::epsilon(&[event], self.terms.delta)
     }

@@ -87,3 +87,74 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+    use rustls_pki_types::UnixTime;
+    use tonic::Code;
+
+    use super::*;
+    use crate::{
+        Identity, Role,
+        tls::{PeerCertificate, TimeProvider},
+    };
+
+    const RENEW: &str = "/counterfoil.v1.Coordinator/Renew";
+
+    #[derive(Debug)]
+    struct At(Option<u64>);
+
+    impl TimeProvider for At {
+        fn current_time(&self) -> Option<UnixTime> {
+            self.0.map(|seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+        }
+    }
+
+    fn bank(institution: &str) -> Peer {
+        let certificate = PeerCertificate {
+            identity: Identity::new([0; 32], Role::Bank, institution).unwrap(),
+            serial: institution.as_bytes().to_vec(),
+            key_digest: [0; 32],
+            not_after: 100,
+        };
+        Peer { certificate: Some(Arc::new(certificate)), ..nobody() }
+    }
+
+    fn nobody() -> Peer {
+        Peer { remote: SocketAddr::from(([127, 0, 0, 1], 1)), certificate: None }
+    }
+
+    fn verdict(now: Option<u64>, path: &str, peer: Option<&Peer>) -> Option<Code> {
+        let revocations = Revocations::default();
+        revocations.revoke_institution("left");
+        revocations.revoke_serials([b"stolen".to_vec()]);
+        Gate::new(revocations, Arc::new(At(now))).admit(path, peer).err().map(|s| s.code())
+    }
+
+    #[test]
+    fn a_certificate_passes_until_it_is_revoked_or_runs_out() {
+        let refused = Some(Code::Unauthenticated);
+        assert_eq!(verdict(Some(100), RENEW, Some(&bank("north"))), None);
+        assert_eq!(verdict(Some(101), RENEW, Some(&bank("north"))), refused);
+        assert_eq!(verdict(None, RENEW, Some(&bank("north"))), refused);
+        assert_eq!(verdict(Some(100), RENEW, Some(&bank("left"))), refused);
+        assert_eq!(verdict(Some(100), JOIN_PATH, Some(&bank("stolen"))), refused);
+    }
+
+    #[test]
+    fn without_a_certificate_only_join_and_health_pass() {
+        let passes = |path| verdict(Some(0), path, Some(&nobody())).is_none();
+        assert!(passes(JOIN_PATH) && passes("/grpc.health.v1.Health/Check"));
+        let reflection = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+        for path in [RENEW, reflection, "", "/", "/counterfoil.v1.Coordinator/Join/", "/Join"] {
+            assert!(!passes(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_call_that_came_past_the_acceptor_is_refused() {
+        assert_eq!(verdict(Some(0), JOIN_PATH, None), Some(Code::Internal));
+    }
+}

@@ -128,6 +128,12 @@ proptest! {
             seen.extend_from_slice(&message.leaves);
         }
         prop_assert!(seen == leaves);
+        for pair in messages.windows(2) {
+            // No message ends before the next leaf would have been too much.
+            let size: usize = pair[0].leaves.iter().map(Bytes::len).sum();
+            let full = pair[0].leaves.len() == LEAVES_PER_UPDATE_MAX;
+            prop_assert!(full || size + pair[1].leaves[0].len() > UPDATE_BYTES_MAX);
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The guarantee: the mechanism must give it, for every institution, by the accountant that ships.
 
 use privacy::{
-    Delta, Epsilon, Grid, PrivacyError, PublicBound, check_delta, epsilon, loss_predictor,
-    noise_scale,
+    Certificate, Delta, Epsilon, Grid, PrivacyError, PublicBound, check_delta, epsilon,
+    loss_predictor, noise_scale,
 };
 
 use super::{name, positive, require};
@@ -26,7 +26,8 @@ impl PredictedCost {
     }
 }
 
-pub(super) fn check(text: &PlanText) -> Result<(), PlanError> {
+/// The certificate of the whole run, once everything holds.
+pub(super) fn check(text: &PlanText) -> Result<Certificate, PlanError> {
     let spec = &text.privacy;
     name("privacy.unit", &spec.unit)?;
     positive("privacy.noise_multiplier", spec.noise_multiplier)?;
@@ -55,7 +56,8 @@ pub(super) fn check(text: &PlanText) -> Result<(), PlanError> {
             certificate.epsilon_upper,
             target.get()
         )
-    })
+    })?;
+    Ok(certificate)
 }
 
 impl PlanText {

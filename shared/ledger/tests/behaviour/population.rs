@@ -1,0 +1,383 @@
+use std::sync::Arc;
+
+use ledger::digest::{Digest, sha256};
+use ledger::log_store::{BlobStore as _, LogStore as _};
+use ledger::memory::{Crash, CrashPoint, MemoryBlobs, MemoryLog};
+use ledger::population::{
+    Cap, Entry, LedgerError, OpenWork, Opened, PopulationLedger, Reservation, ReserveOutcome,
+    ReserveRequest, Sketch, SketchKey, UnitRelation, Violation, blinded_head,
+};
+use ledger::record::{Charge, Leaf, TaskChange, Text};
+use ledger::time::Timestamp;
+use ledger::tree::{Head, root_at};
+
+use crate::fixture::{digest, key, name, run};
+
+pub(crate) type Ledger = PopulationLedger<MemoryLog>;
+
+pub(crate) fn opened(ids: &[&str]) -> Opened {
+    Opened {
+        institution: name("bank-a"),
+        population: Text::new("cards").unwrap(),
+        unit: Text::new("customer").unwrap(),
+        relation: UnitRelation::AddRemove,
+        nonce: [1; 32],
+        sketch: Sketch::of(&SketchKey::new(&[3; 32]), ids, 64),
+    }
+}
+
+pub(crate) fn at(ms: u64) -> Timestamp {
+    Timestamp::from_millis(ms)
+}
+
+pub(crate) fn cap(budget: f64) -> Cap {
+    Cap::new(3.0, 1e-6, 8.5, budget, Text::default()).unwrap()
+}
+
+pub(crate) fn request(round: u32, rdp: f64) -> ReserveRequest {
+    ReserveRequest {
+        consortium: digest(0),
+        run: run(),
+        round,
+        plan: digest(1),
+        model: digest(2),
+        charge: Charge::new(1.5, 0.25, TaskChange::Content).unwrap(),
+        rdp,
+    }
+}
+
+pub(crate) fn ledger() -> Ledger {
+    let store = MemoryLog::new(MemoryBlobs::new());
+    let key = Arc::new(key(1));
+    let mut ledger =
+        PopulationLedger::register(store, key, at(1), opened(&["a", "b"]), &[]).unwrap();
+    ledger.set_cap(at(2), cap(1.0)).unwrap();
+    ledger
+}
+
+pub(crate) fn reopen(ledger: Ledger) -> Ledger {
+    PopulationLedger::open(ledger.into_store().reopen(), Arc::new(key(1))).unwrap()
+}
+
+fn blobs(ledger: &Ledger) -> MemoryBlobs {
+    ledger.store().blobs().clone()
+}
+
+fn compute(outcome: ReserveOutcome) -> Reservation {
+    match outcome {
+        ReserveOutcome::Compute(reservation) => reservation,
+        other => unreachable!("expected a fresh reservation, got {other:?}"),
+    }
+}
+
+fn violation<T: std::fmt::Debug, E: std::fmt::Debug>(
+    refused: Result<T, LedgerError<E>>,
+) -> Violation {
+    match refused.unwrap_err() {
+        LedgerError::Refused(violation) => violation,
+        other => unreachable!("expected a refusal, got {other:?}"),
+    }
+}
+
+#[test]
+fn a_round_is_charged_released_and_acknowledged_once() {
+    let mut ledger = ledger();
+    let blobs = blobs(&ledger);
+    let reservation = compute(ledger.reserve(at(3), request(0, 0.25)).unwrap());
+    let released = ledger.release(at(4), &reservation, b"noised".to_vec(), &blobs).unwrap();
+    assert_eq!(*released.vector(), sha256(b"noised"));
+    ledger.acknowledge(at(5), &released, 17, digest(9)).unwrap();
+    let size = ledger.head().size;
+    // Retries write nothing.
+    ledger.release(at(6), &reservation, b"noised".to_vec(), &blobs).unwrap();
+    ledger.acknowledge(at(6), &released, 17, digest(10)).unwrap();
+    assert!(matches!(
+        ledger.reserve(at(6), request(0, 0.25)).unwrap(),
+        ReserveOutcome::Released(again) if again.vector() == released.vector()
+    ));
+    assert_eq!(ledger.head().size, size);
+    assert_eq!(ledger.state().spent().to_bits(), 0.25_f64.to_bits());
+    assert!(ledger.open_work().is_empty());
+    assert_eq!(
+        violation(ledger.acknowledge(at(7), &released, 18, digest(9))),
+        Violation::OtherReceipt { expected: 17, found: 18 }
+    );
+}
+
+#[test]
+fn other_bytes_for_a_released_round_are_refused() {
+    let mut ledger = ledger();
+    let blobs = blobs(&ledger);
+    let reservation = compute(ledger.reserve(at(3), request(0, 0.25)).unwrap());
+    ledger.release(at(4), &reservation, b"noised".to_vec(), &blobs).unwrap();
+    let refused = violation(ledger.release(at(4), &reservation, b"other".to_vec(), &blobs));
+    assert!(matches!(refused, Violation::AlreadyReleased { .. }));
+    assert_eq!(blobs.get(&sha256(b"other")), Ok(None));
+    let refused = violation(ledger.void(at(5), reservation.index(), Text::default()));
+    assert!(matches!(refused, Violation::AlreadyReleased { .. }));
+}
+
+#[test]
+fn a_round_is_charged_for_one_plan_and_one_model() {
+    let mut ledger = ledger();
+    compute(ledger.reserve(at(3), request(0, 0.25)).unwrap());
+    let other_plan = ReserveRequest { plan: digest(7), ..request(0, 0.25) };
+    let other_model = ReserveRequest { model: digest(7), ..request(0, 0.25) };
+    for other in [other_plan, other_model] {
+        assert_eq!(violation(ledger.reserve(at(4), other)), Violation::OtherRelease(2));
+    }
+}
+
+#[test]
+fn the_budget_holds_to_the_last_bit() {
+    let mut ledger = ledger();
+    compute(ledger.reserve(at(3), request(0, 0.75)).unwrap());
+    let beyond = 0.25_f64.next_up();
+    let refused = violation(ledger.reserve(at(4), request(1, beyond)));
+    assert_eq!(refused, Violation::OverBudget { spent: 0.75, rdp: beyond, budget: 1.0 });
+    compute(ledger.reserve(at(5), request(1, 0.25)).unwrap());
+    // Smaller than the spacing of doubles at 1: rounding to nearest would lose it.
+    let refused = violation(ledger.reserve(at(6), request(2, 1e-300)));
+    assert!(matches!(refused, Violation::OverBudget { .. }));
+}
+
+#[test]
+fn charges_that_are_no_charge_are_refused() {
+    let mut ledger = ledger();
+    for rdp in [0.0, -0.5, f64::NAN, f64::INFINITY] {
+        let refused = ledger.reserve(at(3), request(0, rdp));
+        assert!(matches!(violation(refused), Violation::NotPositive(_)), "{rdp}");
+    }
+    assert_eq!(ledger.head().size, 2);
+}
+
+#[test]
+fn nothing_is_charged_before_a_cap_and_no_cap_changes_the_filter() {
+    let store = MemoryLog::default();
+    let mut ledger =
+        PopulationLedger::register(store, Arc::new(key(1)), at(1), opened(&["a"]), &[]).unwrap();
+    assert_eq!(violation(ledger.reserve(at(2), request(0, 0.1))), Violation::NoCap);
+    ledger.set_cap(at(3), cap(1.0)).unwrap();
+    let text = Text::default;
+    for changed in [
+        Cap::new(3.0, 1e-6, 9.0, 1.0, text()).unwrap(),
+        Cap::new(3.0, 1e-5, 8.5, 1.0, text()).unwrap(),
+    ] {
+        assert_eq!(violation(ledger.set_cap(at(4), changed)), Violation::CapChangesFilter);
+    }
+    ledger.set_cap(at(5), Cap::new(5.0, 1e-6, 8.5, 2.0, text()).unwrap()).unwrap();
+    let budgets: Vec<f64> = ledger.state().caps().iter().map(|(_, cap)| cap.budget()).collect();
+    assert_eq!(budgets, [1.0, 2.0]);
+}
+
+#[test]
+fn an_interrupted_computation_starts_again_twice_and_then_stays_charged() {
+    let mut ledger = ledger();
+    compute(ledger.reserve(at(3), request(0, 0.25)).unwrap());
+    for attempt in 1..=2 {
+        ledger = reopen(ledger);
+        let again = match ledger.reserve(at(4), request(0, 0.25)).unwrap() {
+            ReserveOutcome::Interrupted(again) => again,
+            other => unreachable!("expected an interrupted computation, got {other:?}"),
+        };
+        assert_eq!(ledger.recompute(at(5), &again).unwrap().attempt(), attempt);
+    }
+    ledger = reopen(ledger);
+    assert!(ledger.open_work().is_empty());
+    assert_eq!(violation(ledger.reserve(at(6), request(0, 0.25))), Violation::Exhausted(2));
+    assert_eq!(ledger.state().spent().to_bits(), 0.25_f64.to_bits());
+    // Only an operator gives it back.
+    ledger.void(at(7), 2, Text::new("agreed with the auditor").unwrap()).unwrap();
+    assert_eq!(ledger.state().spent().to_bits(), 0.0_f64.to_bits());
+    compute(ledger.reserve(at(8), request(0, 0.25)).unwrap());
+}
+
+#[test]
+fn an_earlier_computation_cannot_release_once_a_later_one_began() {
+    let mut ledger = ledger();
+    let blobs = blobs(&ledger);
+    let first = compute(ledger.reserve(at(3), request(0, 0.25)).unwrap());
+    let OpenWork::Recompute(again) = ledger.open_work().remove(0) else {
+        unreachable!("nothing was released");
+    };
+    let second = ledger.recompute(at(4), &again).unwrap();
+    let refused = violation(ledger.release(at(5), &first, b"stale".to_vec(), &blobs));
+    assert_eq!(refused, Violation::Superseded(2));
+    ledger.release(at(6), &second, b"noised".to_vec(), &blobs).unwrap();
+}
+
+#[test]
+fn a_stopped_ledger_lets_nothing_out_even_after_a_restart() {
+    let mut ledger = ledger();
+    let blobs = blobs(&ledger);
+    let sent = compute(ledger.reserve(at(3), request(0, 0.25)).unwrap());
+    ledger.release(at(4), &sent, b"noised".to_vec(), &blobs).unwrap();
+    let open = compute(ledger.reserve(at(5), request(1, 0.25)).unwrap());
+    ledger.stop(at(6), Text::new("told to").unwrap()).unwrap();
+    ledger = reopen(ledger);
+    assert!(ledger.open_work().is_empty());
+    for round in 0..3 {
+        let refused = violation(ledger.reserve(at(7), request(round, 0.25)));
+        assert!(matches!(refused, Violation::Stopped(_)));
+    }
+    for (token, bytes) in [(&open, b"fresh!"), (&sent, b"noised")] {
+        let refused = violation(ledger.release(at(7), token, bytes.to_vec(), &blobs));
+        assert!(matches!(refused, Violation::Stopped(_)));
+    }
+    ledger.resume(at(8), Text::default()).unwrap();
+    assert_eq!(ledger.open_work().len(), 2);
+    assert_eq!(violation(ledger.resume(at(9), Text::default())), Violation::NotStopped);
+}
+
+/// The crash table of the module's documentation, row by row.
+#[test]
+fn a_restart_finds_what_the_crash_table_says() {
+    use CrashPoint::{AfterDurable, BeforeDurable};
+    for (after_appends, point, expected) in [
+        (0, BeforeDurable, "nothing"),
+        (0, AfterDurable, "recompute"),
+        (1, BeforeDurable, "recompute"),
+        (1, AfterDurable, "resend"),
+        (2, BeforeDurable, "resend"),
+        (2, AfterDurable, "nothing"),
+    ] {
+        let base = ledger();
+        let mut store = base.into_store();
+        store.crash(Crash { after_appends, point });
+        let mut ledger = PopulationLedger::open(store, Arc::new(key(1))).unwrap();
+        let blobs = blobs(&ledger);
+        let round = |ledger: &mut Ledger| -> Result<(), LedgerError<_>> {
+            let reservation = compute(ledger.reserve(at(3), request(0, 0.25))?);
+            let released = ledger.release(at(4), &reservation, b"noised".to_vec(), &blobs)?;
+            ledger.acknowledge(at(5), &released, 1, digest(1))
+        };
+        assert!(matches!(round(&mut ledger), Err(LedgerError::Store(_))));
+        // Until it is opened again it refuses everything, also what would be lawful.
+        assert!(matches!(ledger.set_cap(at(6), cap(2.0)), Err(LedgerError::Poisoned)));
+        let ledger = reopen(ledger);
+        let found = match ledger.open_work().as_slice() {
+            [] => "nothing",
+            [OpenWork::Recompute(_)] => "recompute",
+            [OpenWork::Resend(released)] => {
+                assert_eq!(blobs.get(released.vector()).unwrap().unwrap(), b"noised");
+                "resend"
+            }
+            more => unreachable!("one round, {more:?}"),
+        };
+        assert_eq!(found, expected, "{after_appends} {point:?}");
+    }
+}
+
+#[test]
+fn a_contribution_is_the_same_however_often_it_is_asked_for() {
+    let mut ledger = ledger();
+    let blobs = blobs(&ledger);
+    let reservation = compute(ledger.reserve(at(3), request(0, 0.25)).unwrap());
+    let released = ledger.release(at(4), &reservation, b"noised".to_vec(), &blobs).unwrap();
+    let (before, nonce) = (ledger.contribution(&released).unwrap(), ledger.head_nonce(&released));
+    let head = ledger.head();
+    compute(ledger.reserve(at(5), request(1, 0.25)).unwrap());
+    ledger = reopen(ledger);
+    let OpenWork::Resend(again) = ledger.open_work().remove(0) else {
+        unreachable!("the round was released");
+    };
+    assert_eq!(ledger.contribution(&again).unwrap(), before);
+    assert_eq!(before.ledger_head, blinded_head(&nonce, &head));
+}
+
+#[test]
+fn a_bank_clock_that_runs_back_stops_nothing() {
+    let mut ledger = ledger();
+    compute(ledger.reserve(at(1000), request(0, 0.25)).unwrap());
+    compute(ledger.reserve(at(10), request(1, 0.25)).unwrap());
+    let ledger = reopen(ledger);
+    assert_eq!(ledger.state().last(), at(1000));
+}
+
+#[test]
+fn overlapping_populations_are_refused() {
+    let key = || Arc::new(key(1));
+    let known = opened(&["a", "b", "c"]).sketch;
+    let overlapping = PopulationLedger::register(
+        MemoryLog::default(),
+        key(),
+        at(1),
+        opened(&["x", "c", "y"]),
+        std::slice::from_ref(&known),
+    );
+    assert_eq!(violation(overlapping), Violation::Overlaps);
+    let apart = opened(&["x", "y"]);
+    PopulationLedger::register(MemoryLog::default(), key(), at(1), apart, &[known]).unwrap();
+}
+
+#[test]
+fn a_sketch_is_a_function_of_the_set_and_the_key() {
+    let key = SketchKey::new(&[1; 32]);
+    let one = Sketch::of(&key, ["a", "b", "c", "d"], 2);
+    assert_eq!(one, Sketch::of(&key, ["d", "a", "a", "c", "b"], 2));
+    assert_eq!(one.to_bytes().len(), 16);
+    let other = SketchKey::new(&[2; 32]);
+    assert!(!one.overlaps(&Sketch::of(&other, ["a", "b", "c", "d"], 4)));
+    assert_eq!(format!("{key:?}"), "SketchKey(secret)");
+}
+
+#[test]
+fn tokens_of_another_ledger_are_refused() {
+    let (mut one, store) = (ledger(), MemoryLog::default());
+    let other_population = Opened { nonce: [9; 32], ..opened(&["z"]) };
+    let mut other =
+        PopulationLedger::register(store, Arc::new(key(1)), at(1), other_population, &[]).unwrap();
+    other.set_cap(at(2), cap(1.0)).unwrap();
+    let token = compute(one.reserve(at(3), request(0, 0.25)).unwrap());
+    compute(other.reserve(at(3), request(0, 0.25)).unwrap());
+    let blobs = blobs(&other);
+    let refused = violation(other.release(at(4), &token, b"noised".to_vec(), &blobs));
+    assert_eq!(refused, Violation::OtherLedger);
+}
+
+#[test]
+fn a_ledger_that_lost_its_tail_or_belongs_to_another_is_not_opened() {
+    let mut ledger = ledger();
+    compute(ledger.reserve(at(3), request(0, 0.25)).unwrap());
+    let head = ledger.head();
+    ledger.confirm(&Head { size: 2, root: root_at(ledger.store(), 2).unwrap() }).unwrap();
+    let longer = Head { size: head.size + 1, root: head.root };
+    assert!(matches!(ledger.confirm(&longer), Err(LedgerError::RolledBack(_))));
+    let forked = Head { size: 2, root: digest(5) };
+    assert!(matches!(ledger.confirm(&forked), Err(LedgerError::RolledBack(_))));
+
+    // A store that was cut back, but kept the checkpoint of the longer log.
+    let whole = ledger.into_store();
+    let text = whole.checkpoint().unwrap().unwrap();
+    let mut cut = MemoryLog::default();
+    cut.append(&Head::empty(), &whole.leaves(0..2).unwrap(), &[]).unwrap();
+    let identity = ledger::checkpoint::LogIdentity {
+        genesis: Leaf::<Entry>::decode(whole.leaf(0).unwrap().unwrap().as_slice())
+            .unwrap()
+            .digest(),
+        key: key(1).public(),
+    };
+    let kept = ledger::checkpoint::SignedCheckpoint::open(&text, &identity).unwrap();
+    cut.put_checkpoint(&kept).unwrap();
+    let refused = PopulationLedger::open(cut, Arc::new(key(1))).unwrap_err();
+    assert!(matches!(refused, LedgerError::RolledBack(_)));
+
+    let refused = PopulationLedger::open(whole, Arc::new(key(2))).unwrap_err();
+    assert!(matches!(refused, LedgerError::Refused(Violation::WrongAuthor)));
+    let empty = PopulationLedger::open(MemoryLog::default(), Arc::new(key(1))).unwrap_err();
+    assert!(matches!(empty, LedgerError::Refused(Violation::NotOpened)));
+}
+
+#[test]
+fn large_bytes_are_durable_before_the_record_that_names_them() {
+    let mut ledger = ledger();
+    // Blobs beside the log, as files are.
+    let files = MemoryBlobs::new();
+    let reservation = compute(ledger.reserve(at(3), request(0, 0.25)).unwrap());
+    let bytes = vec![7_u8; 70_000];
+    let released = ledger.release(at(4), &reservation, bytes.clone(), &files).unwrap();
+    assert_eq!(files.get(released.vector()), Ok(Some(bytes)));
+    let nowhere: Option<Vec<u8>> = ledger.store().blobs().get(released.vector()).unwrap();
+    assert_eq!(nowhere, None);
+    assert_ne!(*released.vector(), Digest::ZERO);
+}
