@@ -1,0 +1,83 @@
+//! What several runs, and several institutions, cost together.
+
+use privacy::{Delta, PrivacyEvent, TaskChange, epsilon};
+use round::Plan;
+
+use crate::world::{BANKS, HONEST, Story, World};
+
+fn plan() -> Plan {
+    let proposed = HONEST.leaves.iter().find_map(|leaf| match leaf.body() {
+        ledger::record::Body::PlanProposed(proposed) => Some(proposed.plan.text()),
+        _ => None,
+    });
+    Plan::parse(proposed.expect("a plan").as_bytes()).expect("a plan")
+}
+
+fn figure(change: TaskChange, count: u64) -> privacy::Certificate {
+    let event = PrivacyEvent { change, count, ..plan().event() };
+    epsilon(&[event], Delta::new(1e-6).expect("in range")).expect("certified")
+}
+
+#[test]
+fn all_runs_together_cost_what_their_contributions_cost() {
+    let report =
+        World::play(Story { again: true, absent: true, ..Story::default() }).export().verify();
+    assert_eq!(report.finding, None);
+    assert_eq!((report.runs.len(), report.models_replayed), (2, 8));
+    assert_eq!(report.institutions.len(), 2 * BANKS.len());
+    let totals: Vec<_> =
+        report.totals.iter().map(|t| (t.name.as_str(), t.runs, t.rounds)).collect();
+    assert_eq!(totals, [("alder", 2, 6), ("birch", 2, 6), ("cedar", 2, 4)]);
+    for (total, count) in report.totals.iter().zip([6, 6, 4]) {
+        let together = figure(TaskChange::ContentChanges, count);
+        assert!((total.epsilon.upper - together.epsilon_upper).abs() < 1e-9, "{total:?}");
+        let run = report.institutions.iter().find(|i| i.name == total.name).expect("a run");
+        assert!(run.epsilon.upper < total.epsilon.upper);
+        assert!(total.epsilon.upper < 2.0 * run.epsilon.upper, "composition is not addition");
+    }
+}
+
+#[test]
+fn one_run_costs_together_what_it_costs_alone() {
+    let report = HONEST.export().verify();
+    for (total, institution) in report.totals.iter().zip(&report.institutions) {
+        assert_eq!((&total.name, total.epsilon), (&institution.name, institution.epsilon));
+    }
+}
+
+#[test]
+fn the_other_unit_relation_stands_beside() {
+    for institution in HONEST.export().verify().institutions {
+        let beside = institution.beside.expect("a figure");
+        assert_eq!(
+            (beside.relation.as_str(), beside.task_change.as_str()),
+            ("replace-one", "two-contents")
+        );
+        assert_eq!(beside.epsilon.upper, figure(TaskChange::TwoContentsChange, 3).epsilon_upper);
+        assert!(beside.epsilon.upper > institution.epsilon.upper, "two contents are more than one");
+    }
+}
+
+#[test]
+fn somebody_at_several_institutions_pays_the_sum_of_the_largest() {
+    let report = World::play(Story { absent: true, ..Story::default() }).export().verify();
+    let [alder, birch, cedar] = report.totals.as_slice() else { panic!("three banks") };
+    let [two, three] = report.shared.as_slice() else { panic!("two figures") };
+    assert_eq!((two.banks, three.banks), (2, 3));
+    assert_eq!(two.epsilon_upper, alder.epsilon.upper + birch.epsilon.upper);
+    assert_eq!(three.epsilon_upper, two.epsilon_upper + cedar.epsilon.upper);
+    assert!((two.delta - 2e-6).abs() < 1e-12 && (three.delta - 3e-6).abs() < 1e-12);
+}
+
+#[test]
+fn evidence_is_reported_and_charges_nobody() {
+    let report = World::play(Story { equivocates: true, ..Story::default() }).export().verify();
+    assert_eq!(report.finding, None);
+    let [conviction] = report.evidence.as_slice() else { panic!("one conviction") };
+    assert_eq!(
+        (conviction.institution.as_str(), conviction.fault.as_str()),
+        ("cedar", "equivocation")
+    );
+    assert_eq!(conviction.round, 1);
+    assert!(report.institutions.iter().all(|institution| institution.rounds == 3));
+}
