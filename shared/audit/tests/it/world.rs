@@ -59,8 +59,8 @@ pub(crate) struct Story {
     pub(crate) model_error: f64,
     /// The last bank signs a second vector in round 1.
     pub(crate) equivocates: bool,
-    /// The plan is signed and run once more, under other bytes.
-    pub(crate) again: bool,
+    /// How often the plan is signed and run again, under other bytes.
+    pub(crate) repeats: u32,
     /// How many auditors join before the first run.
     pub(crate) auditors: u32,
 }
@@ -93,8 +93,8 @@ impl World {
         };
         world.found();
         world.run("");
-        if story.again {
-            world.run("# once more\n");
+        for repeat in 0..story.repeats {
+            world.run(&format!("# again {repeat}\n"));
         }
         world
     }
