@@ -86,6 +86,18 @@ fn epsilon_reads_events_and_brackets_a_known_figure() {
 }
 
 #[test]
+fn an_event_that_says_its_change_is_not_overruled() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("events.json");
+    let events =
+        r#"[{"mechanism": "gaussian", "noise_multiplier": 5.0, "count": 1, "change": "appears"}]"#;
+    std::fs::write(&path, events).expect("written");
+    let path = path.to_str().expect("text");
+    let args = ["epsilon", "--events", path, "--delta", "1e-6", "--change", "content", "--json"];
+    assert_eq!(envelope(&run(&args))["change"], "appears");
+}
+
+#[test]
 fn epsilon_refuses_events_that_it_does_not_know() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("events.json");

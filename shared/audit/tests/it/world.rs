@@ -59,7 +59,7 @@ pub(crate) struct Story {
     pub(crate) model_error: f64,
     /// The last bank signs a second vector in round 1.
     pub(crate) equivocates: bool,
-    /// How often the plan is signed and run again, under other bytes.
+    /// How often the plan is signed and run again, each time with more noise.
     pub(crate) repeats: u32,
     /// How many auditors join before the first run.
     pub(crate) auditors: u32,
@@ -92,15 +92,14 @@ impl World {
             seconds: 0,
         };
         world.found();
-        world.run("");
-        for repeat in 0..story.repeats {
-            world.run(&format!("# again {repeat}\n"));
+        for number in 0..=story.repeats {
+            world.run(number);
         }
         world
     }
 
-    fn run(&mut self, remark: &str) {
-        let plan = self.begin(remark);
+    fn run(&mut self, number: u32) {
+        let plan = self.begin(number);
         let weights = initial_weights(plan.layout(), &plan.text().model.initialization);
         let mut master = Master::new(weights, &plan.text().optimizer);
         let model = self.keep_model(&master);
@@ -146,10 +145,16 @@ impl World {
         self.ask(Request::Admit(MemberAdded::prove(keys, role, record, cosign, genesis)));
     }
 
-    fn begin(&mut self, remark: &str) -> Plan {
+    /// Proposes and signs the plan; a repeat has more noise and half the δ.
+    fn begin(&mut self, number: u32) -> Plan {
         let genesis = self.genesis();
         let zeros = Digest::ZERO.to_string();
-        let text = include_str!("plan.toml").replace(&zeros, &genesis.to_string()) + remark;
+        let mut text = include_str!("plan.toml").replace(&zeros, &genesis.to_string());
+        if number > 0 {
+            let noise = format!("noise_multiplier = {}.0", 60 + 20 * number);
+            text = text.replace("noise_multiplier = 60.0", &noise);
+            text = text.replace("delta = 1e-6", "delta = 5e-7");
+        }
         let plan = Plan::parse(text.as_bytes()).expect("a plan");
         self.ask(Request::Propose(plan.bytes().to_vec()));
         for (name, key) in BANKS.iter().zip(&KEYS.record) {
