@@ -168,6 +168,12 @@ fn each_task_joins_by_a_coin_of_its_own() {
     let (first, second) = (count(), count());
     // 2,000 fair coins: 8 standard deviations either side of 1,000.
     assert!((820..1180).contains(&first) && (820..1180).contains(&second));
+    let few = Tasks::form(rows(&all, None), &spec(Grouping::Buckets), 4, &key()).unwrap();
+    let first = few.all().next().unwrap().key;
+    let joined =
+        (0..400).filter(|_| few.sample(half, &mut source).unwrap().any(|task| task.key == first));
+    // 400 fair coins: 6 standard deviations either side of 200.
+    assert!((140..260).contains(&joined.count()));
     let everybody = SamplingRate::new(1.0).unwrap();
     let mut source = Keystream::from_seed([9; 32]);
     assert_eq!(tasks.sample(everybody, &mut source).unwrap().count(), 2000);

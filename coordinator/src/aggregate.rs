@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
 
-use ledger::digest::{Digest, sha256};
+use ledger::digest::Digest;
 use ledger::log_store::{BlobStore, SmallBlob};
 use ledger::record::{Institution, RunId};
 use round::Plan;
@@ -75,7 +75,7 @@ struct Sum {
     values: Vec<i64>,
 }
 
-impl<B: BlobStore> Aggregator<B> {
+impl<B: BlobStore + Sync> Aggregator<B> {
     pub(crate) fn new(blobs: B, jobs: Receiver<Job>, results: SyncSender<Command>) -> Self {
         Self { blobs, jobs, results, sum: None, master: None }
     }
@@ -100,19 +100,22 @@ impl<B: BlobStore> Aggregator<B> {
     }
 
     fn add(&mut self, vector: &Vector) {
-        let Vector { run, round, institution, bytes } = vector;
+        let Vector { run, round, institution, digest, bytes } = vector;
         let sum = match &mut self.sum {
             Some(sum) if sum.run == *run && sum.round == *round => sum,
             _ => self.sum.insert(Sum::new(*run, *round, bytes.len() / 4)),
         };
-        sum.add(institution.clone(), sha256(bytes), bytes);
+        sum.add(institution.clone(), *digest, bytes);
     }
 
     fn initialize(&mut self, run: RunId, plan: &Plan) -> Result<Computed, Error> {
         let text = plan.text();
         let weights = initial_weights(plan.layout(), &text.model.initialization);
+        let master = Master::new(weights, &text.optimizer);
         let mut blobs = vec![];
-        let model = self.keep_model(run, Master::new(weights, &text.optimizer), &mut blobs)?;
+        let [theta, digest] = self.keep([master.theta_bytes(), master.to_bytes()], &mut blobs)?;
+        self.master = Some((digest, master));
+        let model = NewModel { run, theta, master: digest };
         Ok(Computed { request: Request::Begin(model), blobs })
     }
 
@@ -130,8 +133,10 @@ impl<B: BlobStore> Aggregator<B> {
         let bytes: Vec<u8> = sum.values.iter().flat_map(|value| value.to_le_bytes()).collect();
         master.step(&sum.values, Scale::of(plan, survivors.keys()));
         self.sum = Some(sum);
-        let aggregate = self.keep(bytes, &mut blobs)?;
-        let model = self.keep_model(run, master, &mut blobs)?;
+        let [aggregate, theta, digest] =
+            self.keep([bytes, master.theta_bytes(), master.to_bytes()], &mut blobs)?;
+        self.master = Some((digest, master));
+        let model = NewModel { run, theta, master: digest };
         let survivors = survivors.into_keys().collect();
         Ok(Computed { request: Request::Close { round, survivors, aggregate, model }, blobs })
     }
@@ -165,28 +170,36 @@ impl<B: BlobStore> Aggregator<B> {
             .map_err(|error| Error::Damaged(error.to_string()))
     }
 
-    fn keep_model(
-        &mut self,
-        run: RunId,
-        master: Master,
-        blobs: &mut Vec<SmallBlob>,
-    ) -> Result<NewModel, Error> {
-        let theta = self.keep(master.theta_bytes(), blobs)?;
-        let digest = self.keep(master.to_bytes(), blobs)?;
-        self.master = Some((digest, master));
-        Ok(NewModel { run, theta, master: digest })
-    }
-
-    /// A small blob waits for the commit; a large one is durable when this returns.
-    fn keep(&self, bytes: Vec<u8>, small: &mut Vec<SmallBlob>) -> Result<Digest, Error> {
-        match SmallBlob::new(bytes) {
-            Ok(blob) => {
-                let digest = *blob.digest();
-                small.push(blob);
-                Ok(digest)
+    /// Small blobs wait for the commit; large ones are durable when this returns. They are written
+    /// side by side: their fsyncs do not wait for each other.
+    fn keep<const N: usize>(
+        &self,
+        all: [Vec<u8>; N],
+        small: &mut Vec<SmallBlob>,
+    ) -> Result<[Digest; N], Error> {
+        let blobs = &self.blobs;
+        let mut digests = [Digest::ZERO; N];
+        std::thread::scope(|scope| {
+            let mut writing = vec![];
+            for (bytes, digest) in all.into_iter().zip(&mut digests) {
+                match SmallBlob::new(bytes) {
+                    Ok(blob) => {
+                        *digest = *blob.digest();
+                        small.push(blob);
+                    }
+                    Err(large) => {
+                        writing.push((digest, scope.spawn(move || blobs.put(&large.bytes))));
+                    }
+                }
             }
-            Err(large) => self.blobs.put(&large.bytes).map_err(|error| Error::storage(&error)),
-        }
+            for (digest, written) in writing {
+                let written = written
+                    .join()
+                    .map_err(|_| Error::Storage("a blob's writer ended abnormally".to_owned()))?;
+                *digest = written.map_err(|error| Error::storage(&error))?;
+            }
+            Ok(digests)
+        })
     }
 
     fn read(&self, digest: &Digest) -> Result<Vec<u8>, Error> {

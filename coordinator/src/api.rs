@@ -13,6 +13,7 @@ mod status;
 use std::pin::Pin;
 use std::sync::Arc;
 
+pub(crate) use blob::Shelf;
 use ledger::log_store::BlobStore;
 use ledger::record::{Approval, Canonical, Institution, Role};
 use ledger::signing::Signature;
@@ -42,6 +43,7 @@ pub(crate) struct Service<B> {
     pub(crate) tail: Arc<Tail>,
     pub(crate) library: Arc<Library>,
     pub(crate) blobs: B,
+    pub(crate) shelf: Shelf,
     pub(crate) certificates: Arc<Certificates>,
     pub(crate) invitations: Invitations,
     pub(crate) genesis: Arc<[u8]>,
@@ -119,7 +121,7 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Coordinator for Shared<B> {
         request: Request<RenewRequest>,
     ) -> Result<Response<RenewResponse>, Status> {
         let caller = self.0.member(&request)?;
-        self.0.reissue(caller, &request.into_inner()).map(Response::new)
+        self.0.reissue(&caller, &request.into_inner()).map(Response::new)
     }
 
     async fn follow(

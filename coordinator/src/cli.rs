@@ -33,7 +33,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let output = Output { json: options.json };
     match carry_out(&options) {
-        Ok((text, data)) => output.done(&text, data),
+        Ok((text, data)) => output.done(&text, &data),
         Err(error) => output.failed(&error),
     }
 }

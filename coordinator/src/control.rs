@@ -80,6 +80,8 @@ pub(crate) struct Operator<B> {
     pub(crate) acceptor: Acceptor,
     pub(crate) settings: Settings,
     pub(crate) shutdown: tokio::sync::watch::Sender<bool>,
+    /// How often the store has waited for the disk.
+    pub(crate) syncs: store::Syncs,
 }
 
 impl<B: BlobStore + Clone + Send + Sync + 'static> Operator<B> {
@@ -170,6 +172,7 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Operator<B> {
         let mut status = crate::status::status(&published.state);
         if let Value::Object(fields) = &mut status {
             fields.insert("connections".to_owned(), self.acceptor.connections().count().into());
+            fields.insert("syncs".to_owned(), self.syncs.count().into());
             fields.insert("checkpoint".to_owned(), published.checkpoint.to_string().into());
         }
         status

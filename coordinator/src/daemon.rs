@@ -13,15 +13,15 @@ use wire::control::Control;
 use wire::tls::{AcceptLimits, Acceptor, ServerTls, system_clock};
 
 use crate::aggregate::{self, Aggregator};
-use crate::api::Service;
+use crate::api::{Service, Shelf};
 use crate::clock;
 use crate::control::{Operator, Reply};
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::governance::{Certificates, Invitations};
-use crate::library::Library;
 use crate::metrics;
-use crate::sequencer::{Handle, Keys, Parts, Sequencer, recover};
+use crate::recovery::{Recovered, Scrub, recover};
+use crate::sequencer::{Handle, Keys, Parts, Sequencer};
 
 /// Commands that may wait for the sequencer.
 const INBOX_MAX: usize = 4096;
@@ -50,10 +50,15 @@ pub fn run(root: &Path) -> Result<(), Error> {
 async fn serve(directory: Directory) -> Result<(), Error> {
     let settings = directory.settings()?;
     let (log, blobs) = store::open(directory.root()).map_err(|error| Error::storage(&error))?;
-    let library = Arc::new(Library::default());
+    let syncs = log.syncs().clone();
+    let keys =
+        Keys { operator: directory.signing_key("operator")?, log: directory.signing_key("log")? };
     let started = std::time::Instant::now();
-    let state = recover(&log, |_, leaf| library.note(leaf))?;
-    tracing::info!(records = state.size, elapsed_ms = started.elapsed().as_millis(), "recovered");
+    let Recovered { state, library, scrub } = recover(&log, &keys.log.public())?;
+    let library = Arc::new(library);
+    let covered = scrub.as_ref().map_or(0, Scrub::size);
+    let elapsed_ms = started.elapsed().as_millis();
+    tracing::info!(records = state.size, covered, elapsed_ms, "recovered");
     let consortium = state.consortium.as_ref().ok_or_else(|| {
         Error::NotFound("the log is empty: found the consortium with `init`".to_owned())
     })?;
@@ -73,9 +78,7 @@ async fn serve(directory: Directory) -> Result<(), Error> {
     let (requests, inbox) = sync_channel(INBOX_MAX);
     let (jobs, job_queue) = channel();
     let aggregator = Aggregator::new(blobs.clone(), job_queue, requests.clone());
-    let keys =
-        Keys { operator: directory.signing_key("operator")?, log: directory.signing_key("log")? };
-    let (sequencer, published, tail) = Sequencer::new(Parts {
+    let (sequencer, window) = Sequencer::new(Parts {
         log,
         blobs: blobs.clone(),
         keys,
@@ -84,15 +87,17 @@ async fn serve(directory: Directory) -> Result<(), Error> {
         inbox,
         aggregator: aggregate::Handle::new(jobs),
         library: Arc::clone(&library),
+        covered,
         clock: clock::now,
     })?;
     let handle = Handle::new(requests);
     let service = Arc::new(Service {
         sequencer: handle.clone(),
-        published,
-        tail,
+        published: window.published,
+        tail: window.tail,
         library,
         blobs,
+        shelf: Shelf::default(),
         certificates,
         invitations: Invitations::of(&directory),
         genesis: leaf0.as_slice().into(),
@@ -107,6 +112,7 @@ async fn serve(directory: Directory) -> Result<(), Error> {
         acceptor: acceptor.clone(),
         settings: settings.clone(),
         shutdown: shutdown.clone(),
+        syncs,
     });
     let conversations = control.conversations();
     let commands = tokio::spawn(control.serve(
@@ -121,6 +127,9 @@ async fn serve(directory: Directory) -> Result<(), Error> {
 
     let failure = Arc::new(Mutex::new(None));
     let writer = start_threads(sequencer, aggregator, &failure, shutdown.clone())?;
+    if let Some(scrub) = scrub {
+        start_scrub(scrub, handle.clone())?;
+    }
     tracing::info!(address = %incoming.local_addr(), genesis = %genesis, "serving");
     let router = router(&acceptor, Arc::clone(&service)).await?;
     let served =
@@ -154,7 +163,7 @@ fn start_threads<L, B>(
 ) -> Result<std::thread::JoinHandle<()>, Error>
 where
     L: LogStore + Send + 'static,
-    B: BlobStore + Send + 'static,
+    B: BlobStore + Send + Sync + 'static,
 {
     let failure = Arc::clone(failure);
     let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
@@ -163,12 +172,24 @@ where
     named("sequencer")
         .spawn(move || {
             if let Err(error) = sequencer.run() {
-                tracing::error!(%error, "the log cannot be written any more: stopping");
+                tracing::error!(%error, "nothing further can be promised: stopping");
                 *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             }
             shutdown.send_replace(true);
         })
         .map_err(failed)
+}
+
+/// Checks, on a thread of its own, the snapshot that the start took on trust; if it is wrong, the
+/// writer is told to sign nothing further.
+fn start_scrub(scrub: Scrub, sequencer: Handle) -> Result<(), Error> {
+    let check = move || match scrub.run(|range| sequencer.leaves_blocking(range)) {
+        Ok(()) => tracing::info!(records = scrub.size(), "the snapshot is what the log leads to"),
+        Err(error @ (Error::Damaged(_) | Error::Storage(_))) => sequencer.fail(error),
+        Err(error) => tracing::info!(%error, "the check of the snapshot was not finished"),
+    };
+    let thread = std::thread::Builder::new().name("scrub".to_owned());
+    thread.spawn(check).map(drop).map_err(|error| Error::storage(&error))
 }
 
 /// The services of the one port.

@@ -19,6 +19,7 @@ mod governance;
 mod library;
 mod metrics;
 pub mod plan;
+pub mod recovery;
 mod sequencer;
 mod status;
 
@@ -26,3 +27,4 @@ pub use daemon::run;
 pub use directory::{Directory, Settings};
 pub use error::Error;
 pub use found::{Founding, found};
+pub use library::Library;

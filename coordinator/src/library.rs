@@ -6,9 +6,12 @@ use std::sync::{PoisonError, RwLock};
 use ledger::digest::Digest;
 use ledger::record::{Body, Leaf, Role};
 
+/// One entry as bytes: the digest, and who may read the blob.
+const ENTRY_BYTES: usize = 33;
+
 /// The blobs that the log names.
 #[derive(Debug, Default)]
-pub(crate) struct Library {
+pub struct Library {
     shelves: RwLock<BTreeMap<Digest, Shelf>>,
 }
 
@@ -48,8 +51,41 @@ impl Library {
         }
     }
 
+    /// Every entry, ascending: the digest, and 0 if members may read it or 1 if only auditors may.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let shelves = self.shelves.read().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes = Vec::with_capacity(shelves.len() * ENTRY_BYTES);
+        for (digest, shelf) in shelves.iter() {
+            bytes.extend_from_slice(digest.as_bytes());
+            bytes.push(match shelf {
+                Shelf::Members => 0,
+                Shelf::Auditors => 1,
+            });
+        }
+        bytes
+    }
+
+    /// The library with these bytes, if they are one's.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (entries, rest) = bytes.as_chunks::<ENTRY_BYTES>();
+        let mut shelves = BTreeMap::new();
+        for [digest @ .., shelf] in entries {
+            let shelf = match shelf {
+                0 => Shelf::Members,
+                1 => Shelf::Auditors,
+                _ => return None,
+            };
+            let digest = Digest::from_bytes(*digest);
+            if shelves.last_key_value().is_some_and(|(last, _)| *last >= digest) {
+                return None;
+            }
+            shelves.insert(digest, shelf);
+        }
+        rest.is_empty().then(|| Self { shelves: RwLock::new(shelves) })
+    }
+
     /// True if the log names the blob and `role` may read it.
-    pub(crate) fn readable(&self, digest: &Digest, role: Role) -> bool {
+    pub fn readable(&self, digest: &Digest, role: Role) -> bool {
         let shelves = self.shelves.read().unwrap_or_else(PoisonError::into_inner);
         match (shelves.get(digest), role) {
             (Some(Shelf::Members), _) | (Some(Shelf::Auditors), Role::Auditor) => true,

@@ -67,6 +67,10 @@ fn complete(draft: &str, changes: &Changes) -> Result<PlanText, Error> {
 }
 
 /// A plan in lines for people.
+///
+/// # Errors
+///
+/// [`Error::Usage`] if its cost cannot be certified; a checked plan's can.
 pub fn describe(plan: &Plan) -> Result<String, Error> {
     let text = plan.text();
     let privacy = &text.privacy;

@@ -11,12 +11,12 @@
 //! | after the append, before the checkpoint | the records; the checkpoint is signed again, to the same bytes |
 //! | after the checkpoint, before an answer | the record; the retry is answered with a fresh proof of the same leaf |
 //! | between an accepted contribution and the close | the contributions; the sum is computed again |
+//! | while a snapshot is written | the one before; a longer tail is replayed |
 //! | before the close is committed | the model's blobs, perhaps, and no record of them; the same bytes are computed again |
 
 mod batch;
 mod handle;
 mod published;
-mod recover;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -29,7 +29,6 @@ use ledger::log_store::{BlobStore, LogStore};
 use ledger::signing::SigningKey;
 use ledger::time::Timestamp;
 pub(crate) use published::{Published, Tail};
-pub(crate) use recover::recover;
 use round::decide::{Request, Work, wake, work};
 use round::state::State;
 use tokio::sync::watch;
@@ -37,9 +36,12 @@ use tokio::sync::watch;
 use crate::aggregate::{self, Job};
 use crate::error::Error;
 use crate::library::Library;
+use crate::recovery::snapshot;
 
 /// How many commands one commit takes at most.
 const BATCH_MAX: usize = 1024;
+/// After how many leaves a snapshot is kept.
+const SNAPSHOT_LEAVES: u64 = 1024;
 /// The longest wait without looking at the clock again.
 const NAP_MAX: Duration = Duration::from_secs(1);
 
@@ -63,6 +65,8 @@ pub(crate) struct Sequencer<L, B> {
     published: watch::Sender<Arc<Published>>,
     tail: Arc<Tail>,
     library: Arc<Library>,
+    /// How many leaves the kept snapshot covers.
+    covered: u64,
     clock: fn() -> Timestamp,
 }
 
@@ -76,7 +80,15 @@ pub(crate) struct Parts<L, B> {
     pub(crate) inbox: Receiver<Command>,
     pub(crate) aggregator: aggregate::Handle,
     pub(crate) library: Arc<Library>,
+    /// How many leaves the kept snapshot covers; 0 if there is none.
+    pub(crate) covered: u64,
     pub(crate) clock: fn() -> Timestamp,
+}
+
+/// What everybody may look at while the sequencer works.
+pub(crate) struct Window {
+    pub(crate) published: watch::Receiver<Arc<Published>>,
+    pub(crate) tail: Arc<Tail>,
 }
 
 impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
@@ -86,11 +98,19 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
     /// # Errors
     ///
     /// [`Error::Storage`] if the checkpoint cannot be kept.
-    pub(crate) fn new(
-        parts: Parts<L, B>,
-    ) -> Result<(Self, watch::Receiver<Arc<Published>>, Arc<Tail>), Error> {
-        let Parts { mut log, blobs, keys, genesis, state, inbox, aggregator, library, clock } =
-            parts;
+    pub(crate) fn new(parts: Parts<L, B>) -> Result<(Self, Window), Error> {
+        let Parts {
+            mut log,
+            blobs,
+            keys,
+            genesis,
+            state,
+            inbox,
+            aggregator,
+            library,
+            covered,
+            clock,
+        } = parts;
         let checkpoint = SignedCheckpoint::sign(&genesis, log.head(), &keys.log)
             .map_err(|error| Error::storage(&error))?;
         log.put_checkpoint(&checkpoint).map_err(|error| Error::storage(&error))?;
@@ -110,17 +130,19 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
             published,
             tail: Arc::clone(&tail),
             library,
+            covered,
             clock,
         };
-        Ok((sequencer, looked_at, tail))
+        Ok((sequencer, Window { published: looked_at, tail }))
     }
 
-    /// Serves commands until all handles are gone, it is told to stop, or storage fails.
+    /// Serves commands until all handles are gone, it is told to stop, or storage fails. What it ends
+    /// with is kept as a snapshot, unless it fails.
     ///
     /// # Errors
     ///
-    /// [`Error::Storage`] or [`Error::Damaged`]: then nothing further may be promised, and the
-    /// process ends.
+    /// [`Error::Storage`] or [`Error::Damaged`], also if it is told of them: then nothing further may
+    /// be promised, and the process ends.
     pub(crate) fn run(mut self) -> Result<(), Error> {
         self.set_to_work();
         loop {
@@ -128,11 +150,14 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
             match self.inbox.recv_timeout(self.nap()) {
                 Ok(command) => commands.push(command),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => return self.keep_snapshot(),
             }
             commands.extend(self.inbox.try_iter().take(BATCH_MAX));
             if !self.turn(commands)? {
-                return Ok(());
+                return self.keep_snapshot();
+            }
+            if self.state.size.saturating_sub(self.covered) >= SNAPSHOT_LEAVES {
+                self.keep_snapshot()?;
             }
         }
     }
@@ -156,6 +181,8 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
                 Command::Export { directory, reply } => {
                     let _ = reply.send(self.export(&directory));
                 }
+                // Nothing of this turn is committed or signed; who asked hears that it stops.
+                Command::Fail(error) => return Err(error),
                 Command::Stop => going = false,
             }
         }
@@ -181,7 +208,9 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
         }
         if !leaves.is_empty() {
             let expected = self.log.head();
-            leaves.iter().for_each(|leaf| self.library.note(leaf));
+            for leaf in &leaves {
+                self.library.note(leaf);
+            }
             let bytes: Vec<_> = leaves.into_iter().map(ledger::record::Leaf::into_bytes).collect();
             // Durable from here on, or an error and the end of this process.
             let head = self
@@ -203,6 +232,19 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
         for answer in answers {
             answer.send(&self.log, &checkpoint);
         }
+        Ok(())
+    }
+
+    /// Keeps a snapshot of what is committed, unless the kept one is of the same.
+    fn keep_snapshot(&mut self) -> Result<(), Error> {
+        if self.state.size == self.covered {
+            return Ok(());
+        }
+        let sealed =
+            snapshot::seal(&self.log, &self.state, &self.library, &self.genesis, &self.keys.log)?;
+        self.log.put_snapshot(&sealed).map_err(|error| Error::storage(&error))?;
+        self.covered = sealed.size;
+        tracing::debug!(records = sealed.size, bytes = sealed.bytes.len(), "snapshot kept");
         Ok(())
     }
 
@@ -246,3 +288,6 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
         crate::export::write(&self.log, &self.blobs, &self.published.borrow().checkpoint, directory)
     }
 }
+
+#[cfg(test)]
+mod tests;

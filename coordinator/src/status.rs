@@ -1,5 +1,6 @@
 //! A state, for people and their scripts.
 
+use ledger::record::Institution;
 use ledger::time::Timestamp;
 use round::state::{Consortium, Phase, Run, State};
 use serde_json::{Value, json};
@@ -46,8 +47,8 @@ fn proposals(consortium: &Consortium) -> Vec<Value> {
             json!({
                 "plan": digest.to_string(),
                 "name": proposal.plan.text().name,
-                "signed": proposal.approvals.keys().map(|n| n.as_str()).collect::<Vec<_>>(),
-                "expected": proposal.plan.cohort().iter().map(|n| n.as_str()).collect::<Vec<_>>(),
+                "signed": proposal.approvals.keys().map(Institution::as_str).collect::<Vec<_>>(),
+                "expected": proposal.plan.cohort().iter().map(Institution::as_str).collect::<Vec<_>>(),
             })
         })
         .collect()
@@ -67,7 +68,7 @@ fn run(run: &Run) -> Value {
         fields.insert("extensions".to_owned(), round.extensions.into());
         fields.insert("deadline_ms".to_owned(), Timestamp::as_millis(round.deadline).into());
         let missing = round.cohort.iter().filter(|name| !round.accepted.contains_key(*name));
-        let missing: Vec<&str> = missing.map(|name| name.as_str()).collect();
+        let missing: Vec<&str> = missing.map(Institution::as_str).collect();
         fields.insert("missing".to_owned(), missing.into());
     }
     status

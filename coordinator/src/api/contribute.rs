@@ -46,11 +46,11 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
             Forecast::Settled => return self.record(contribution, signature, None).await,
         };
         let bytes = reader.vector(4 * plan.dimension() as u64, BLOB_BYTES_MAX).await?;
-        if sha256(&bytes) != contribution.vector {
+        let digest = sha256(&bytes);
+        if digest != contribution.vector {
             return Err(Status::invalid_argument(format!(
-                "expected a vector with digest {}, got {}",
-                contribution.vector,
-                sha256(&bytes)
+                "expected a vector with digest {}, got {digest}",
+                contribution.vector
             )));
         }
         if let Err(fault) = within_bound(&plan, &caller, &bytes) {
@@ -90,6 +90,7 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
                 run: contribution.run,
                 round: contribution.round,
                 institution: contribution.institution.clone(),
+                digest: contribution.vector,
                 bytes: self.keep(bytes, &mut small).await?,
             }),
         };

@@ -76,12 +76,10 @@ impl Follower {
         let size = newest.state.size;
         let range = self.sent..size.min(self.sent + LEAVES_PER_UPDATE_MAX as u64);
         let first = range.start;
-        let leaves = match self.tail.leaves(&range) {
-            Some(leaves) => leaves,
-            None => {
-                let read = self.sequencer.leaves(range.clone()).await;
-                read.map_err(|error| status_of(&error))?
-            }
+        let leaves = if let Some(leaves) = self.tail.leaves(&range) {
+            leaves
+        } else {
+            self.sequencer.leaves(range).await.map_err(|error| status_of(&error))?
         };
         self.sent += leaves.len() as u64;
         let checkpoint =

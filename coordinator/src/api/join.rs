@@ -55,7 +55,7 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
     /// A new certificate for the key that the roster names.
     pub(super) fn reissue(
         &self,
-        caller: Caller,
+        caller: &Caller,
         request: &RenewRequest,
     ) -> Result<RenewResponse, Status> {
         let csr = VerifiedRequest::verify(&request.csr)

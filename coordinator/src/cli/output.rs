@@ -16,7 +16,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn done(&self, text: &str, data: Value) -> ExitCode {
+    pub(super) fn done(&self, text: &str, data: &Value) -> ExitCode {
         if self.json {
             envelope("ok", 0, data);
         } else {
@@ -28,7 +28,7 @@ impl Output {
     pub(super) fn failed(&self, error: &Error) -> ExitCode {
         let code = error.exit_code();
         if self.json {
-            envelope("failed", code, json!({ "error": error.to_string() }));
+            envelope("failed", code, &json!({ "error": error.to_string() }));
         } else {
             let _ = writeln!(io::stderr(), "error: {error}");
         }
@@ -36,7 +36,7 @@ impl Output {
     }
 }
 
-fn envelope(status: &str, exit_code: u8, data: Value) {
+fn envelope(status: &str, exit_code: u8, data: &Value) {
     let envelope = json!({
         "schema_version": SCHEMA_VERSION,
         "status": status,

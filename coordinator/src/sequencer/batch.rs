@@ -84,9 +84,8 @@ impl<'a> Batch<'a> {
         });
         match (reply, outcome) {
             (Some(reply), outcome) => self.decided.answers.push(Pending { reply, outcome }),
-            (None, Ok(_)) => {}
-            // What was computed is out of date: somebody contributed, or the run was abandoned.
-            (None, Err(Error::Refused(Refusal::Stale | Refusal::UnknownRun(_)))) => {}
+            // What was computed may be out of date: somebody contributed, or the run was abandoned.
+            (None, Ok(_) | Err(Error::Refused(Refusal::Stale | Refusal::UnknownRun(_)))) => {}
             (None, Err(error)) => self.decided.failure = Some(error),
         }
     }

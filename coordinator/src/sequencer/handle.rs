@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, TrySendError};
 
+use ledger::digest::Digest;
 use ledger::log_store::SmallBlob;
 use ledger::receipt::Receipt;
 use ledger::record::{Institution, LeafBytes, RunId};
@@ -23,6 +24,8 @@ pub(crate) enum Command {
     Read { range: Range<u64>, reply: oneshot::Sender<Result<Vec<LeafBytes>, Error>> },
     /// Write what an auditor gets; the answer is the number of leaves.
     Export { directory: PathBuf, reply: oneshot::Sender<Result<u64, Error>> },
+    /// The log or the state cannot be trusted: end with this error, and sign nothing further.
+    Fail(Error),
     /// End after this turn.
     Stop,
 }
@@ -41,6 +44,8 @@ pub(crate) struct Vector {
     pub(crate) run: RunId,
     pub(crate) round: u32,
     pub(crate) institution: Institution,
+    /// SHA-256 of the bytes, checked as they came in.
+    pub(crate) digest: Digest,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -84,6 +89,20 @@ impl Handle {
     /// The leaves in `range`, as far as the log reaches.
     pub(crate) async fn leaves(&self, range: Range<u64>) -> Result<Vec<LeafBytes>, Error> {
         self.ask(|reply| Command::Read { range, reply }).await
+    }
+
+    /// The leaves in `range`, as far as the log reaches. Blocks, also while the queue is full: for
+    /// threads, not for tasks.
+    pub(crate) fn leaves_blocking(&self, range: Range<u64>) -> Result<Vec<LeafBytes>, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Read { range, reply }).map_err(|_| Error::stopping())?;
+        answer.blocking_recv().map_err(|_| Error::stopping())?
+    }
+
+    /// Tells the sequencer to end with this error. Blocks while the queue is full.
+    pub(crate) fn fail(&self, error: Error) {
+        // An error means that it has ended already.
+        let _ = self.commands.send(Command::Fail(error));
     }
 
     /// Writes what an auditor gets; the answer is the number of leaves.

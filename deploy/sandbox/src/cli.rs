@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::demo;
+use crate::{SandboxError, bench, demo};
 
 /// A whole consortium on one machine: coordinator and banks as processes, mTLS between them.
 #[derive(Debug, Parser)]
@@ -33,6 +33,38 @@ enum Action {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Times the coordinator's round with prepared contributions.
+    #[command(hide = true)]
+    BenchRound(BenchOptions),
+}
+
+/// What `bench-round` is told.
+#[derive(Debug, Clone, clap::Args)]
+pub struct BenchOptions {
+    /// How many banks contribute.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=512))]
+    pub banks: u32,
+    /// How many parameters the model has.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(20..=8_000_000))]
+    pub dimension: u32,
+    /// How many rounds are measured.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub rounds: u32,
+    /// Contribute without fetching each round's model.
+    #[arg(long)]
+    pub without_models: bool,
+    /// Put the coordinator's state under DIR instead of the temporary directory.
+    #[arg(long, value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// Print the times of the rounds of a demo that was kept in DIR beside it.
+    #[arg(long, value_name = "DIR")]
+    pub demo: Option<PathBuf>,
+    /// The interpreter of the reference floor; it needs numpy.
+    #[arg(long, value_name = "FILE", default_value = "python3")]
+    pub python: PathBuf,
+    /// Print one JSON object at the end.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What `demo` is told.
@@ -86,17 +118,22 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Action::Client { arguments } => {
             ExitCode::from(client::cli::main(under("counterfoil-client", arguments)))
         }
+        Action::BenchRound(options) => match bench::run(&options) {
+            Ok(figures) => crate::report::print_figures(&figures, options.json),
+            Err(error) => fail(&error, options.json),
+        },
         Action::Demo(options) => match demo::run(&options, std::io::stderr().is_terminal()) {
             Ok(report) => report.print(options.json),
-            Err(error) => {
-                let code = error.exit_code();
-                if options.json {
-                    crate::report::print_failure(&error);
-                } else {
-                    let _ = writeln!(std::io::stderr(), "error: {error}");
-                }
-                ExitCode::from(code)
-            }
+            Err(error) => fail(&error, options.json),
         },
     }
+}
+
+fn fail(error: &SandboxError, json: bool) -> ExitCode {
+    if json {
+        crate::report::print_failure(error);
+    } else {
+        let _ = writeln!(std::io::stderr(), "error: {error}");
+    }
+    ExitCode::from(error.exit_code())
 }

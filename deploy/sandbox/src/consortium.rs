@@ -163,8 +163,25 @@ impl Consortium {
     /// Writes what an auditor gets, and ends the coordinator.
     pub(crate) fn export_and_end(self, export: &Path) -> Result<(), SandboxError> {
         self.command(&Command::Export { directory: export.to_path_buf() })?;
+        self.end()
+    }
+
+    /// Ends the coordinator.
+    pub(crate) fn end(self) -> Result<(), SandboxError> {
         self.command(&Command::Stop {})?;
         self.coordinator.ended()
+    }
+
+    /// The system's number of the coordinator's process.
+    pub(crate) fn coordinator_id(&self) -> u32 {
+        self.coordinator.id()
+    }
+
+    /// How often the coordinator has waited for the disk since it was started.
+    pub(crate) fn syncs(&self) -> Result<u64, SandboxError> {
+        let status = self.command(&Command::Status {})?;
+        let syncs = status.get("syncs").and_then(Value::as_u64);
+        syncs.ok_or_else(|| SandboxError::answer("status", "the number of fsyncs"))
     }
 
     fn until_answering(&mut self) -> Result<(), SandboxError> {

@@ -53,6 +53,9 @@ pub enum SandboxError {
     /// The evaluation.
     #[error("evaluation: {0}")]
     Evaluate(String),
+    /// The benchmark.
+    #[error("benchmark: {0}")]
+    Bench(String),
 }
 
 impl SandboxError {
@@ -62,6 +65,10 @@ impl SandboxError {
 
     pub(crate) fn answer(what: &str, expected: &str) -> Self {
         Self::Answer { what: what.to_owned(), expected: expected.to_owned() }
+    }
+
+    pub(crate) fn bench(error: &impl std::fmt::Display) -> Self {
+        Self::Bench(error.to_string())
     }
 
     /// The process's exit code.
@@ -74,7 +81,8 @@ impl SandboxError {
             | Self::Process { .. }
             | Self::Answer { .. }
             | Self::Stalled { .. }
-            | Self::Evaluate(_) => 1,
+            | Self::Evaluate(_)
+            | Self::Bench(_) => 1,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! [`cli::main`] is the command line; it re-executes itself, so that the processes it starts run the
 //! very code of `counterfoil-coordinator` and `counterfoil-client`.
 
+mod bench;
 pub mod cli;
 mod consortium;
 mod demo;

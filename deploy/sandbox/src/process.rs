@@ -42,6 +42,11 @@ impl Daemon {
         Ok(Self { name: name.to_owned(), log: log.to_path_buf(), child })
     }
 
+    /// The system's number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// An error if the process has ended by itself.
     pub(crate) fn check(&mut self) -> Result<(), SandboxError> {
         match self.child.try_wait() {

@@ -10,6 +10,7 @@ use ledger::digest::Digest;
 use round::Plan;
 use serde_json::{Value, json};
 
+use crate::bench::Figures;
 use crate::error::SandboxError;
 
 /// The version of the JSON envelope.
@@ -34,7 +35,7 @@ impl Report {
     pub(crate) fn print(&self, json: bool) -> ExitCode {
         let code = self.audit.exit_code();
         if json {
-            envelope(if code == 0 { "ok" } else { "failed" }, code, self.data());
+            envelope(if code == 0 { "ok" } else { "failed" }, code, &self.data());
         } else {
             let _ = io::stdout().write_all(self.text().as_bytes());
         }
@@ -189,12 +190,22 @@ impl Report {
     }
 }
 
-/// A failure as the JSON envelope says it.
-pub(crate) fn print_failure(error: &SandboxError) {
-    envelope("failed", error.exit_code(), json!({ "error": error.to_string() }));
+/// Prints a benchmark's figures.
+pub(crate) fn print_figures(figures: &Figures, json: bool) -> ExitCode {
+    if json {
+        envelope("ok", 0, &figures.data());
+    } else {
+        let _ = io::stdout().write_all(figures.text().as_bytes());
+    }
+    ExitCode::SUCCESS
 }
 
-fn envelope(status: &str, exit_code: u8, data: Value) {
+/// A failure as the JSON envelope says it.
+pub(crate) fn print_failure(error: &SandboxError) {
+    envelope("failed", error.exit_code(), &json!({ "error": error.to_string() }));
+}
+
+fn envelope(status: &str, exit_code: u8, data: &Value) {
     let envelope = json!({
         "schema_version": SCHEMA_VERSION,
         "status": status,

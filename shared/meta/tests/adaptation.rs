@@ -6,9 +6,13 @@ use meta::{EpisodeShape, Examples, LearnerError, MetaLearner};
 use round::plan::{Activation, Family, Head, Initialization, LearnerSpec, LossSpec, ModelSpec};
 
 fn line(rate: f64) -> impl MetaLearner {
+    regression(rate, &[])
+}
+
+fn regression(rate: f64, hidden: &[u32]) -> impl MetaLearner {
     let model = ModelSpec {
         head: Head::Regression {},
-        hidden: vec![],
+        hidden: hidden.to_vec(),
         activation: Activation::Relu,
         initialization: Initialization { seed: 0, scale: 0.0 },
     };
@@ -64,4 +68,12 @@ fn examples_of_another_width_are_refused() {
         Examples::new(2, vec![0.0; 3], vec![0.0; 2]),
         Err(LearnerError::Shape { rows: 2, columns: 2, values: 3 })
     ));
+}
+
+#[test]
+fn a_feature_that_is_no_number_gives_no_number() {
+    let predictor = regression(0.1, &[2]).adapt(&[1.0; 7], &support(), 0).unwrap();
+    let examples = Examples::new(1, vec![f32::NAN, 1.0], vec![0.0, 0.0]).unwrap();
+    let outputs = predictor.outputs(&examples).unwrap();
+    assert!(outputs[0].is_nan() && outputs[1].is_finite());
 }

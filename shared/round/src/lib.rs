@@ -16,9 +16,11 @@ pub mod layout;
 pub mod limits;
 pub mod outer;
 pub mod plan;
+pub mod snapshot;
 pub mod state;
 
 pub use apply::{Violation, apply};
 pub use decide::{Draft, Refusal, Request, decide};
 pub use plan::{Plan, PlanError};
+pub use snapshot::SnapshotError;
 pub use state::State;

@@ -84,9 +84,9 @@ impl Control {
             let (answer, refuse) = (answer.clone(), refuse.clone());
             let token = Arc::clone(&self.token);
             tokio::spawn(async move {
-                let _under_way = token;
                 // A caller that goes away has its answer dropped; there is nobody to tell.
                 let _ = conversation(stream, answer, refuse).await;
+                drop(token);
             });
         }
     }

@@ -20,14 +20,10 @@ const SHOTS: [u32; 3] = [5, 10, 20];
 const TUNING_SHOTS: u32 = 10;
 
 /// Verifies the export against the genesis digest and every bank's receipts.
-pub(super) fn audit(
-    export: &Path,
-    genesis: Digest,
-    states: &[PathBuf],
-) -> Result<audit::Report, SandboxError> {
+pub(super) fn audit(export: &Path, genesis: Digest, states: &[PathBuf]) -> audit::Report {
     let receipts = states.iter().flat_map(|state| receipts_of(state)).collect();
     let options = audit::Options { genesis: Some(genesis), receipts };
-    Ok(audit::verify(export, &options))
+    audit::verify(export, &options)
 }
 
 /// Judges the last model of the export on the unseen bank's rows; the tuning bank's rows choose the

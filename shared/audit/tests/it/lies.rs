@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use audit::Kind;
 use ledger::digest::sha256;
-use ledger::record::{Body, Closed, Leaf, Model};
+use ledger::record::{Body, Closed, Genesis, Leaf, Model};
 use proptest::prelude::*;
 
 use crate::world::{Export, HONEST, Story, World, institution};
@@ -225,6 +225,31 @@ fn a_model_that_does_not_follow_is_found_by_replay() {
     let finding = report.finding.expect("a finding");
     assert_eq!(finding.place, format!("leaf {index}, the weights of model 3"));
     assert!(finding.found.contains(&theta.to_string()));
+}
+
+#[test]
+fn leaves_under_another_root_are_not_those_that_were_signed() {
+    let other = World::play(Story { excess: 1000, ..Story::default() });
+    assert_eq!(other.leaves.len(), HONEST.leaves.len());
+    let export = other.export();
+    export.write("checkpoint", &HONEST.export().read("checkpoint"));
+    let finding = export.verify().finding.expect("a finding");
+    assert_eq!((finding.kind, finding.place.as_str()), (Kind::Tampered, "tile/entries"));
+}
+
+#[test]
+fn the_log_begins_with_the_genesis_that_was_compared_with_the_anchor() {
+    let mut other = HONEST.clone();
+    let Some(Body::Genesis(genesis)) = other.leaves.first().map(|leaf| leaf.body().clone()) else {
+        panic!("a genesis")
+    };
+    other.leaves = vec![other.forge(0, Body::Genesis(Genesis { nonce: [8; 32], ..genesis }))];
+    let export = other.export();
+    export.write("genesis", &HONEST.export().read("genesis"));
+    export.write("checkpoint", other.checkpoint_for(&HONEST.genesis()).as_bytes());
+    let finding = export.verify().finding.expect("a finding");
+    assert_eq!((finding.kind, finding.place.as_str()), (Kind::Tampered, "genesis"));
+    assert_eq!(finding.expected, "the bytes of leaf 0");
 }
 
 /// Where the auditor finds what is wrong with a story; nowhere if nothing is.

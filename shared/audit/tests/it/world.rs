@@ -274,6 +274,13 @@ impl World {
         (log, checkpoint)
     }
 
+    /// A checkpoint of these leaves in the name of another consortium.
+    pub(crate) fn checkpoint_for(&self, genesis: &Digest) -> String {
+        let (log, _) = self.log(self.leaves.len());
+        let signed = SignedCheckpoint::sign(genesis, log.head(), &KEYS.log);
+        signed.expect("a checkpoint").text().to_owned()
+    }
+
     /// The receipt for leaf `index` when the log had `size` leaves.
     pub(crate) fn receipt(&self, index: usize, size: usize) -> Receipt {
         let (log, checkpoint) = self.log(size);

@@ -104,12 +104,18 @@ fn a_missing_gradient_is_an_error_and_not_zero() {
     let (network, _, _) = parts(Head::Binary {}, &[], Activation::Tanh, 1.0);
     let at = weights(network.weights(), 1);
     let initial = variables(&network, &at).unwrap();
-    let cut: Vec<_> = initial
-        .iter()
-        .map(|l| LayerTensors { weights: l.weights.detach(), bias: l.bias.detach() })
-        .collect();
-    let answer = pull_back(&network, &initial, &cut, &at);
-    assert!(matches!(answer, Err(LearnerError::MissingGradient { layer: 0 })));
+    let whole = |l: &LayerVariables| (l.weights.as_tensor().clone(), l.bias.as_tensor().clone());
+    for cut_weights in [true, false] {
+        let cut: Vec<_> = initial
+            .iter()
+            .map(|l| match whole(l) {
+                (weights, bias) if cut_weights => LayerTensors { weights: weights.detach(), bias },
+                (weights, bias) => LayerTensors { weights, bias: bias.detach() },
+            })
+            .collect();
+        let answer = pull_back(&network, &initial, &cut, &at);
+        assert!(matches!(answer, Err(LearnerError::MissingGradient { layer: 0 })));
+    }
 }
 
 fn parts(

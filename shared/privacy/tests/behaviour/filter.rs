@@ -53,6 +53,15 @@ fn numbers_that_are_none_are_never_admitted() {
 }
 
 #[test]
+fn the_budget_itself_fits_and_nothing_on_top_of_it_does() {
+    let filter = filter(8.0, 6.0);
+    assert_eq!(filter.admit(filter.budget(), 0.0), Ok(filter.budget()));
+    assert!(filter.admit(filter.budget(), 1e-12).is_err());
+    assert!(filter.admit(0.0, filter.budget()).is_err(), "a sum is rounded up");
+    assert!(filter.admit(0.0, filter.budget().next_down()).is_ok());
+}
+
+#[test]
 fn the_best_order_at_birth_is_the_certificates() {
     let delta = Delta::new(1e-6).unwrap();
     let events = [event(2.0, 0.1, 100, TaskChange::Appears)];

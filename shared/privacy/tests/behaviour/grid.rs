@@ -35,14 +35,15 @@ fn a_gradient_on_the_bound_is_kept_whole() {
 
 #[test]
 fn a_norm_that_rounding_hides_is_caught_by_the_integers() {
-    // In f64 the large square swallows the small ones; in integers none is lost.
-    let mut gradient = vec![1.0f64 / 65_536.0; 1000];
-    gradient[0] = 1.0;
-    let small = 1e-9;
-    let grid = Grid::new(ClipNorm::new(1.0).unwrap(), 16).unwrap();
-    let scaled: Vec<f64> = gradient.iter().map(|g| g * (1.0 - small)).collect();
-    let (vector, _) = grid.integers(&scaled);
-    assert!(square(&vector) <= 1 << 32);
+    // One coordinate of 2²⁰−1 steps and 2²¹ of one step: Σx² = 4²⁰ + 1. Each small square lies .45 of a last digit above the
+    // sum's precision and is rounded off, so the norm in f64 reads below C.
+    let clip = (6000.45f64 / 8192.0).sqrt();
+    let unit = clip / f64::from(1u32 << 20) * (1.0 + 1e-15);
+    let mut gradient = vec![unit; (1 << 21) + 1];
+    gradient[0] = unit * f64::from((1u32 << 20) - 1);
+    let (vector, outcome) = grid(clip, 20).integers(&gradient);
+    assert_eq!(outcome, Outcome::Rescaled);
+    assert!(square(&vector) <= 1 << 40);
 }
 
 #[test]

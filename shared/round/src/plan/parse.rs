@@ -92,8 +92,13 @@ fn format_error(error: &toml::de::Error) -> PlanError {
     PlanError::Format { message, hint }
 }
 
-/// Splits serde's "unknown field `x`, expected one of `a`, `b`" into x and [a, b].
+/// The unknown key and the known ones: "unknown field `x`, expected one of `a`, `b`" in serde's
+/// words, "unexpected keys in table: x, available keys: a, b" in those of the TOML crate.
 fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
+    if let Some(rest) = message.strip_prefix("unexpected keys in table: ") {
+        let (unknown, known) = rest.split_once(", available keys: ")?;
+        return Some((unknown.split(", ").next()?, known.split(", ").collect()));
+    }
     let rest = message
         .strip_prefix("unknown field `")
         .or_else(|| message.strip_prefix("unknown variant `"))?;

@@ -114,7 +114,9 @@ fn adam_and_yogi_agree_with_numpy() {
     ];
     for (spec, expected) in golden {
         let mut master = Master::new(vec![0.5, -0.25, 1.0], &spec);
-        sums.iter().for_each(|sums| master.step(sums, scale()));
+        for sums in &sums {
+            master.step(sums, scale());
+        }
         assert_eq!(master.weights(), expected, "{spec:?}");
     }
 }

@@ -232,7 +232,7 @@ const RULES: [(&str, &str, &str); 68] = [
     ("quorum = 2\nwit", "quorum = 4\nwit", "schedule.quorum"),
     ("witness_quorum = 0", "witness_quorum = 1", "schedule.witness_quorum"),
     (
-        "keep_contributions_rounds = 2",
+        "keep_contributions_rounds = 1",
         "keep_contributions_rounds = 0",
         "schedule.keep_contributions_rounds",
     ),
@@ -286,7 +286,7 @@ fn the_exact_bytes_are_what_is_hashed_and_kept() {
 fn the_cohort_is_kept_in_order_and_the_bound_per_bank() {
     let swapped = EXAMPLE.replace("\"alder\"", "\"zelkova\"");
     let plan = parse(&swapped).expect("a plan");
-    let names: Vec<&str> = plan.cohort().iter().map(|name| name.as_str()).collect();
+    let names: Vec<&str> = plan.cohort().iter().map(ledger::record::Institution::as_str).collect();
     assert_eq!(names, ["birch", "cedar", "zelkova"]);
     let bound =
         |name: &str| plan.public_bound(&name.parse().expect("a name")).map(|b| b.coordinate());

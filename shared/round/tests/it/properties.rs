@@ -17,7 +17,7 @@ const PLANS: [Plan; 4] = [Plan::Example, Plan::Second, Plan::Foreign, Plan::With
 
 /// One thing that somebody tries.
 #[derive(Debug, Clone)]
-enum Action {
+pub(crate) enum Action {
     Contribute {
         who: usize,
         round: Option<u32>,
@@ -86,7 +86,7 @@ fn action() -> impl Strategy<Value = Action> {
 }
 
 /// Actions, each with the milliseconds on the clock; clocks may jump, also backwards.
-fn schedule() -> impl Strategy<Value = Vec<(u64, Action)>> {
+pub(crate) fn schedule() -> impl Strategy<Value = Vec<(u64, Action)>> {
     let step = prop_oneof![4 => 0i64..4_000, 2 => 8_000i64..32_000, 1 => -20_000i64..0];
     prop::collection::vec((step, action()), 1..40).prop_map(|steps| {
         let mut now = 0i64;
@@ -99,7 +99,7 @@ fn schedule() -> impl Strategy<Value = Vec<(u64, Action)>> {
 }
 
 /// Plays a schedule from an open round on. `each` sees the state before, the moment and the request.
-fn run(schedule: &[(u64, Action)], each: impl Fn(&State, Timestamp, &Request)) -> World {
+pub(crate) fn run(schedule: &[(u64, Action)], each: impl Fn(&State, Timestamp, &Request)) -> World {
     let mut world = World::running();
     world.play(&[(0, propose(Plan::Second))]);
     let mut asked: Vec<Request> = vec![];
@@ -153,7 +153,7 @@ fn request(world: &World, action: &Action, asked: &[Request]) -> Option<Request>
 }
 
 /// Each leaf with the state before it and after it.
-fn replay(leaves: &[Leaf]) -> Vec<(State, &Leaf, State)> {
+pub(crate) fn replay(leaves: &[Leaf]) -> Vec<(State, &Leaf, State)> {
     let mut state = State::empty();
     let step = |leaf| {
         let before = state.clone();
@@ -257,7 +257,12 @@ proptest! {
 
     #[test]
     fn a_run_spends_one_fresh_signature_of_each_bank_in_its_plan(schedule in schedule()) {
-        let world = run(&schedule, |_, _, _| {});
+        let mut world = run(&schedule, |_, _, _| {});
+        // Whatever happened: does anybody get a plan to run a second time?
+        for plan in [Plan::Example, Plan::Second] {
+            world.play(&[(0, abandon()), (0, propose(plan))]);
+            world.play(&[A, B, C].map(|name| (0, approve(name, plan))));
+        }
         let mut spent = BTreeSet::new();
         let mut plans = BTreeSet::new();
         for leaf in &world.leaves {

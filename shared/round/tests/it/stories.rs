@@ -111,8 +111,8 @@ fn when_the_extensions_are_used_up_only_the_operator_can_end_the_run() {
          20 tick              -> Extended{0; until 30}
          30 tick              -> Extended{0; until 40}
          40 tick              -> nothing new
-        9999 tick              -> nothing new
-        9999 close(0: alder)   -> refused: the round cannot be closed with these contributions now
+        900 tick              -> nothing new
+        900 close(0: alder)   -> refused: the round cannot be closed with these contributions now
     ");
     assert_eq!(wake(&world.state), None, "time alone brings nothing any more");
     assert_snapshot!(world.play(&[
@@ -121,10 +121,10 @@ fn when_the_extensions_are_used_up_only_the_operator_can_end_the_run() {
         (903, contribute(B)),
         (904, contribute_to(0, A)),
     ]), @"
-        10000 abandon                    -> Abandoned
-        10001 abandon                    -> nothing new
-        10002 contribute(birch)          -> refused: too late: round 0 is closed; the log's last record is of 10000000
-        10003 contribute(alder, round 0) -> refused: too late: round 0 is closed; the log's last record is of 10000000
+        901 abandon                    -> Abandoned
+        902 abandon                    -> nothing new
+        903 contribute(birch)          -> refused: too late: round 0 is closed; the log's last record is of 901000
+        904 contribute(alder, round 0) -> refused: too late: round 0 is closed; the log's last record is of 901000
     ");
 }
 
@@ -280,7 +280,7 @@ fn the_signature_of_somebody_put_out_does_not_count() {
          8 revoke(alder)             -> Revoked{alder}
          9 approve(cedar, Example)   -> refused: no such plan waits for signatures
         10 propose(Example)          -> refused: the plan names alder, who is not an active bank of this consortium
-        11 admit(alder)              -> refused: alder is in the roster already, with other keys
+        11 admit(alder)              -> refused: alder is in the roster already, with other keys or put out
     ");
 }
 
@@ -323,9 +323,9 @@ fn a_plan_runs_once_and_must_be_renamed_and_signed_again_to_run_again() {
         (6, approve(B, Plan::Second)),
         (7, approve(C, Plan::Second)),
     ]), @"
-        1 propose(Example)       -> refused: the plan has run, as run #0; give it another name to have it signed again
+        1 propose(Example)       -> refused: the plan is that of run #0; give it another name to have it signed again
         2 abandon                -> Abandoned
-        3 propose(Example)       -> refused: the plan has run, as run #0; give it another name to have it signed again
+        3 propose(Example)       -> refused: the plan is that of run #0; give it another name to have it signed again
         4 propose(Second)        -> PlanProposed
         5 approve(alder, Second) -> Approval{alder}
         6 approve(birch, Second) -> Approval{birch}

@@ -35,7 +35,6 @@ pub(crate) fn mutations(body: &Body) -> Vec<(&'static str, Body)> {
     });
     change!("approval.plan", Approval, |b| b.plan = other);
     change!("approval.institution", Approval, |b| b.institution = institution(AUDITOR));
-    change!("approval.institution", Approval, |b| b.institution = institution(STRANGER));
     change!("run_started.plan", RunStarted, |b| b.plan = other);
     change!("run_started.approvals", RunStarted, |b| b.approvals.pop_first());
     change!("run_started.approvals", RunStarted, |b| b.approvals.insert(0));

@@ -1,0 +1,102 @@
+//! From the log to the state.
+//!
+//! The log decides. A [`snapshot`] only saves the fold over what it covers, and only if the log key
+//! signed it over the very root that the log has at its size; anything else is left aside, and the
+//! fold begins at leaf 0. What was taken on trust at the start is then checked while the coordinator
+//! serves: a [`Scrub`] folds those leaves after all.
+
+pub mod snapshot;
+
+mod scrub;
+
+use std::ops::Range;
+
+use ledger::digest::sha256;
+use ledger::log_store::LogStore;
+use ledger::record::{Leaf, LeafBytes};
+use ledger::signing::PublicKey;
+use round::state::State;
+pub use scrub::Scrub;
+
+use crate::error::Error;
+use crate::library::Library;
+
+/// How many leaves are read at once.
+const READ_MAX: u64 = 1024;
+
+/// What the log says, and where the fold began.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The fold over the whole log.
+    pub state: State,
+    /// The blobs that the whole log names.
+    pub library: Library,
+    /// The check of the snapshot that the fold began at; none if it began at leaf 0.
+    pub scrub: Option<Scrub>,
+}
+
+/// Folds the log, from its snapshot if that holds and otherwise from leaf 0. `log_key` is the key that
+/// signs the log's snapshots.
+///
+/// # Errors
+///
+/// [`Error::Damaged`] at a leaf that cannot be read or does not follow from those before it: a
+/// coordinator that cannot explain its log serves nothing from it. [`Error::Storage`] if the log cannot
+/// be read. A snapshot that does not hold is never an error.
+pub fn recover<L: LogStore>(log: &L, log_key: &PublicKey) -> Result<Recovered, Error> {
+    let (mut state, library, scrub) = match beginning(log, log_key)? {
+        Some(opened) => (opened.state, opened.library, Some(opened.scrub)),
+        None => (State::empty(), Library::default(), None),
+    };
+    let read = |range| log.leaves(range).map_err(|error| Error::storage(&error));
+    state = fold(state, log.head().size, read, |leaf| library.note(leaf))?;
+    Ok(Recovered { state, library, scrub })
+}
+
+/// What the kept snapshot says, if there is one and it holds.
+fn beginning<L: LogStore>(log: &L, log_key: &PublicKey) -> Result<Option<snapshot::Opened>, Error> {
+    let Some(leaf0) = log.leaf(0).map_err(|error| Error::storage(&error))? else {
+        return Ok(None);
+    };
+    let kept = match log.snapshot() {
+        Ok(Some(kept)) => kept,
+        Ok(None) => return Ok(None),
+        Err(error) => {
+            tracing::warn!(%error, "the snapshot cannot be read: replaying the whole log");
+            return Ok(None);
+        }
+    };
+    match snapshot::open(log, &sha256(leaf0.as_slice()), log_key, &kept) {
+        Ok(opened) => Ok(Some(opened)),
+        Err(why) => {
+            tracing::warn!(%why, "the snapshot does not hold: replaying the whole log");
+            Ok(None)
+        }
+    }
+}
+
+/// Folds the leaves from the state's size up to `size`; `each` sees every leaf after it was folded.
+fn fold(
+    mut state: State,
+    size: u64,
+    mut read: impl FnMut(Range<u64>) -> Result<Vec<LeafBytes>, Error>,
+    mut each: impl FnMut(&Leaf),
+) -> Result<State, Error> {
+    while state.size < size {
+        let from = state.size;
+        let leaves = read(from..size.min(from + READ_MAX))?;
+        if leaves.is_empty() {
+            return Err(Error::Damaged(format!("leaf {from} of {size} is missing")));
+        }
+        for bytes in leaves {
+            let index = state.size;
+            let damaged = |why: &dyn std::fmt::Display| {
+                Error::Damaged(format!("leaf {index} does not follow: {why}"))
+            };
+            let leaf = Leaf::decode(bytes.into_vec()).map_err(|error| damaged(&error))?;
+            state = round::apply(state, &leaf).map_err(|violation| damaged(&violation))?;
+            each(&leaf);
+        }
+    }
+    Ok(state)
+}

@@ -1,0 +1,62 @@
+//! The check, after the start, of what the start took on trust.
+
+use std::ops::Range;
+
+use ledger::digest::{Digest, sha256};
+use ledger::record::LeafBytes;
+use ledger::tree::{Frontier, leaf_hash};
+use round::state::State;
+
+use super::{fold, snapshot};
+use crate::error::Error;
+use crate::library::Library;
+
+/// What a snapshot said that a log's leading leaves lead to. The leaves after them were folded at the
+/// start, from there on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scrub {
+    pub(super) size: u64,
+    pub(super) root: Digest,
+    /// SHA-256 of the snapshot without its signature.
+    pub(super) digest: Digest,
+}
+
+impl Scrub {
+    /// How many leaves the snapshot covers.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Folds those leaves from leaf 0 and compares root, state and library with the snapshot's. `read`
+    /// gives the leaves in a range, from the front, at least one of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] if a leaf does not follow, or if the leaves lead elsewhere; and the errors of
+    /// `read`.
+    pub fn run(
+        &self,
+        mut read: impl FnMut(Range<u64>) -> Result<Vec<LeafBytes>, Error>,
+    ) -> Result<(), Error> {
+        let mut frontier = Frontier::new();
+        let library = Library::default();
+        let hashed = |range| {
+            let leaves = read(range)?;
+            for leaf in &leaves {
+                frontier.push(leaf_hash(leaf.as_slice()), |_, _, _| ());
+            }
+            Ok(leaves)
+        };
+        let state = fold(State::empty(), self.size, hashed, |leaf| library.note(leaf))?;
+        let size = self.size;
+        if frontier.root() != self.root {
+            return Err(Error::Damaged(format!("the first {size} leaves have another root")));
+        }
+        if sha256(&snapshot::body(&state, &library)) != self.digest {
+            return Err(Error::Damaged(format!(
+                "the first {size} leaves lead to another state than the snapshot that was served from"
+            )));
+        }
+        Ok(())
+    }
+}

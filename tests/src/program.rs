@@ -1,0 +1,84 @@
+//! The sandbox's program: coordinator, client and demo in one binary.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// The path of the program, built by the cargo that runs the tests and with the same profile.
+pub fn sandbox() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let test = std::env::current_exe().unwrap();
+        // …/target/debug/deps/test-1234: two folders up.
+        let folder = test.parent().and_then(Path::parent).expect("a test lies in deps/");
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "--locked", "-p", "sandbox"]);
+        build.arg("--target-dir").arg(folder.parent().expect("a profile lies in target/"));
+        if folder.file_name() == Some(OsStr::new("release")) {
+            build.arg("--release");
+        }
+        let built = build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).status();
+        assert!(built.unwrap().success(), "the sandbox must build");
+        folder.join("counterfoil-sandbox")
+    })
+}
+
+/// Runs the program to its end.
+pub fn run(arguments: &[&OsStr]) -> Output {
+    Command::new(sandbox()).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// A daemon of the program, killed when it is dropped.
+#[derive(Debug)]
+pub struct Daemon {
+    arguments: [String; 4],
+    log: PathBuf,
+    child: Child,
+}
+
+impl Daemon {
+    /// Starts `counterfoil-sandbox PROGRAM --state STATE run`, its output appended to `STATE.log`.
+    pub fn start(program: &str, state: &Path) -> Self {
+        let state_text = state.to_str().unwrap().to_owned();
+        let arguments = [program.to_owned(), "--state".to_owned(), state_text, "run".to_owned()];
+        let log = state.with_extension("log");
+        let child = spawn(&arguments, &log);
+        Self { arguments, log, child }
+    }
+
+    /// Kills it as a power cut would, and starts it again at once.
+    pub fn kill_and_restart(&mut self) {
+        self.kill();
+        self.child = spawn(&self.arguments, &self.log);
+    }
+
+    /// Panics with what the daemon wrote if it has ended by itself.
+    pub fn check(&mut self) {
+        if let Some(status) = self.child.try_wait().unwrap() {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            panic!("{:?} ended by itself with {status}:\n{log}", self.arguments);
+        }
+    }
+
+    fn kill(&mut self) {
+        // Errors mean that it has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn spawn(arguments: &[String], log: &Path) -> Child {
+    let log = File::options().create(true).append(true).open(log).unwrap();
+    let mut command = Command::new(sandbox());
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    command.spawn().unwrap()
+}
