@@ -20,7 +20,8 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// Lists the directory. A link, a device or a file with an unknown name is tampering.
+    /// Lists the directory. A link, a device, an empty folder or a file with an unknown name
+    /// is tampering.
     pub(crate) fn open(root: &Path) -> Result<Self, Finding> {
         let place = root.display();
         match fs::metadata(root) {
@@ -35,7 +36,12 @@ impl Directory {
             Self { root: root.to_path_buf(), tiles: BTreeSet::new(), blobs: BTreeSet::new() };
         let mut folders = vec![String::new()];
         while let Some(folder) = folders.pop() {
-            for (name, is_folder) in entries(root, &folder)? {
+            let entries = entries(root, &folder)?;
+            // Without blobs the evidence is incomplete; that is no tampering yet.
+            if entries.is_empty() && !folder.is_empty() && folder != BLOBS {
+                return Err(Kind::Tampered.at(folder, "a folder with files", "an empty one"));
+            }
+            for (name, is_folder) in entries {
                 if is_folder {
                     folders.push(name);
                 } else {

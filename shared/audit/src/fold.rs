@@ -1,16 +1,16 @@
 //! The log, folded leaf by leaf: rules, replay and account.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ledger::digest::Digest;
-use ledger::record::{Body, Closed, Institution, Leaf, RunId};
-use round::{Plan, State, Violation, apply};
+use ledger::record::{Body, Closed, Institution, Leaf};
+use round::{State, Violation, apply};
 
+use crate::account::{self, Account, Accountant};
 use crate::blobs::Blobs;
 use crate::finding::{Finding, Kind};
 use crate::replay::Replay;
-use crate::report::{Conviction, InstitutionReport, Interval, Report, RunReport, RunStatus};
+use crate::report::{Conviction, Report, RunStatus};
 
 /// The state of the consortium and all that is reported of it.
 #[derive(Debug)]
@@ -20,17 +20,6 @@ pub(crate) struct Fold {
     runs: Vec<Account>,
     models_replayed: u64,
     evidence: Vec<Conviction>,
-}
-
-/// What was acknowledged in one run.
-#[derive(Debug)]
-struct Account {
-    id: RunId,
-    plan: Arc<Plan>,
-    accepted: BTreeMap<Institution, u32>,
-    rounds_closed: u32,
-    status: RunStatus,
-    model: Option<Digest>,
 }
 
 impl Fold {
@@ -102,14 +91,7 @@ impl Fold {
 
     fn account(&mut self, index: u64, body: &Body) {
         if let (Body::RunStarted(_), Some(run)) = (body, self.state.run()) {
-            self.runs.push(Account {
-                id: run.id,
-                plan: Arc::clone(&run.plan),
-                accepted: run.plan.cohort().iter().map(|name| (name.clone(), 0)).collect(),
-                rounds_closed: 0,
-                status: RunStatus::Open,
-                model: None,
-            });
+            self.runs.push(Account::open(run.id, Arc::clone(&run.plan)));
         }
         if let Body::Evidence(evidence) = body {
             self.evidence.push(Conviction {
@@ -143,61 +125,14 @@ impl Fold {
 
     /// Writes what the whole log says into the report, every ε computed anew.
     pub(crate) fn report(self, report: &mut Report) -> Result<(), Finding> {
-        for account in &self.runs {
-            report.runs.push(account.report());
-            report.institutions.extend(account.institutions()?);
-        }
+        report.runs = self.runs.iter().map(Account::report).collect();
+        let mut accountant = Accountant::of(&self.runs);
+        report.institutions = accountant.institutions()?;
+        report.totals = accountant.totals()?;
+        report.shared = account::shared(&report.totals);
         report.models_replayed = self.models_replayed;
         report.evidence = self.evidence;
         Ok(())
-    }
-}
-
-impl Account {
-    fn report(&self) -> RunReport {
-        RunReport {
-            id: self.id.to_string(),
-            name: self.plan.text().name.clone(),
-            plan: self.plan.digest().to_string(),
-            rounds: self.plan.text().rounds,
-            rounds_closed: self.rounds_closed,
-            status: self.status,
-            model: self.model.map(|digest| digest.to_string()),
-        }
-    }
-
-    fn institutions(&self) -> Result<Vec<InstitutionReport>, Finding> {
-        let text = self.plan.text();
-        // Most institutions took part in equally many rounds, and a certificate takes a while.
-        let mut certificates = BTreeMap::new();
-        for rounds in self.accepted.values() {
-            if !certificates.contains_key(rounds) {
-                let certificate = self.plan.spent(*rounds).map_err(|error| {
-                    Kind::Failure.at(format!("run {}", self.id), "a certified epsilon", error)
-                })?;
-                certificates.insert(*rounds, certificate);
-            }
-        }
-        let reports = self.accepted.iter().filter_map(|(name, rounds)| {
-            let certificate = certificates.get(rounds)?;
-            Some(InstitutionReport {
-                name: name.to_string(),
-                run: self.id.to_string(),
-                unit: text.privacy.unit.clone(),
-                relation: text.privacy.relation.to_string(),
-                task_change: text.task_change().to_string(),
-                delta: certificate.delta.get(),
-                rounds: *rounds,
-                epsilon: Interval {
-                    lower: certificate.epsilon_lower,
-                    upper: certificate.epsilon_upper,
-                },
-                conjectured: certificate.conjectured,
-                method: certificate.method.to_string(),
-                promise: text.privacy.epsilon,
-            })
-        });
-        Ok(reports.collect())
     }
 }
 

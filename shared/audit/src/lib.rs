@@ -5,6 +5,7 @@
 //! found in a [`Report`]. [`cli`] is that for people. No network, no clock, no randomness.
 #![warn(clippy::indexing_slicing)]
 
+mod account;
 mod blobs;
 pub mod cli;
 mod directory;
@@ -19,5 +20,7 @@ mod report;
 mod verify;
 
 pub use finding::{Finding, Kind};
-pub use report::{Conviction, InstitutionReport, Interval, Report, RunReport, RunStatus};
+pub use report::{
+    Beside, Conviction, InstitutionReport, Interval, Report, RunReport, RunStatus, Shared, Total,
+};
 pub use verify::{Options, verify};

@@ -24,6 +24,10 @@ pub struct Report {
     pub runs: Vec<RunReport>,
     /// What was acknowledged of each institution in each run, and what that costs its customers.
     pub institutions: Vec<InstitutionReport>,
+    /// What all runs together cost the customers of each institution.
+    pub totals: Vec<Total>,
+    /// What they cost somebody who is a customer of several institutions.
+    pub shared: Vec<Shared>,
     /// Which members the log convicts of what.
     pub evidence: Vec<Conviction>,
     /// What is wrong; none if nothing is.
@@ -90,6 +94,62 @@ pub struct InstitutionReport {
     pub method: String,
     /// The plan's ε: the most that the whole run may cost.
     pub promise: f64,
+    /// The same contributions under the other unit relation; none if no figure can be certified.
+    pub beside: Option<Beside>,
+}
+
+/// What the same contributions cost under the unit relation that the plan does not speak of.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Beside {
+    /// The other relation.
+    pub relation: String,
+    /// What its change of one unit does to the tasks.
+    pub task_change: String,
+    /// What the contributions cost, at the same δ.
+    pub epsilon: Interval,
+    /// As in [`InstitutionReport`].
+    pub conjectured: Option<f64>,
+}
+
+/// One institution over all its runs that protect the same unit under the same relation.
+///
+/// The figure holds for plans that were fixed without looking at what earlier runs gave. For plans
+/// that were chosen later, the bank's own lifetime filter is the guarantee, and its cap the figure.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Total {
+    /// The institution's name.
+    pub name: String,
+    /// What is protected: "customer".
+    pub unit: String,
+    /// Which change of one unit the guarantee speaks of.
+    pub relation: String,
+    /// How many runs it was in.
+    pub runs: u32,
+    /// How many of its contributions the log acknowledges.
+    pub rounds: u64,
+    /// The δ of the guarantee: the least of the runs' δ.
+    pub delta: f64,
+    /// What they cost together.
+    pub epsilon: Interval,
+    /// As in [`InstitutionReport`].
+    pub conjectured: Option<f64>,
+    /// How the upper end was proved.
+    pub method: String,
+}
+
+/// Somebody whose data lies at several institutions pays the sum.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Shared {
+    /// At how many institutions.
+    pub banks: u32,
+    /// What is protected: "customer".
+    pub unit: String,
+    /// Which change of one unit the guarantee speaks of.
+    pub relation: String,
+    /// The sum of the largest upper ends.
+    pub epsilon_upper: f64,
+    /// The sum of the largest δ.
+    pub delta: f64,
 }
 
 /// Two proved bounds.

@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use privacy::{Certificate, Delta, Mechanism, PrivacyEvent, TaskChange};
+use privacy::{
+    Certificate, Delta, Mechanism, NoiseMultiplier, PrivacyEvent, SamplingRate, TaskChange,
+};
 use serde::Deserialize;
 
 use crate::finding::Kind;
@@ -14,11 +16,34 @@ const EVENTS_BYTES_MAX: u64 = 1024 * 1024;
 
 /// An event as it stands in the list; the change may be left to `--change`.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Listed {
-    mechanism: Mechanism,
-    change: Option<TaskChange>,
-    count: u64,
+#[serde(tag = "mechanism", rename_all = "kebab-case", deny_unknown_fields)]
+enum Listed {
+    Gaussian {
+        noise_multiplier: NoiseMultiplier,
+        count: u64,
+        change: Option<TaskChange>,
+    },
+    PoissonGaussian {
+        noise_multiplier: NoiseMultiplier,
+        sampling_rate: SamplingRate,
+        count: u64,
+        change: Option<TaskChange>,
+    },
+}
+
+impl Listed {
+    /// The event; none if neither it nor `default` says what a change of one unit does.
+    fn event(self, default: Option<TaskChange>) -> Option<PrivacyEvent> {
+        let (mechanism, count, change) = match self {
+            Self::Gaussian { noise_multiplier, count, change } => {
+                (Mechanism::Gaussian { noise_multiplier }, count, change)
+            }
+            Self::PoissonGaussian { noise_multiplier, sampling_rate, count, change } => {
+                (Mechanism::PoissonGaussian { noise_multiplier, sampling_rate }, count, change)
+            }
+        };
+        Some(PrivacyEvent { mechanism, change: change.or(default)?, count })
+    }
 }
 
 /// The certificate of the events in the file `events`, or an exit code and what is wrong.
@@ -32,11 +57,10 @@ pub(super) fn certificate(
         .map_err(|error| usage(format!("{}: {error}", events.display())))?;
     let events = listed
         .into_iter()
-        .map(|Listed { mechanism, change: own, count }| {
-            let change = own.or(change).ok_or_else(|| {
+        .map(|listed| {
+            listed.event(change).ok_or_else(|| {
                 usage("expected each event's change, or --change for all, got neither".to_owned())
-            })?;
-            Ok(PrivacyEvent { mechanism, change, count })
+            })
         })
         .collect::<Result<Vec<_>, _>>()?;
     privacy::epsilon(&events, delta).map_err(|error| (Kind::Failure.exit_code(), error.to_string()))

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use privacy::Certificate;
 
 use crate::finding::Kind;
-use crate::report::{InstitutionReport, Report, RunReport, RunStatus};
+use crate::report::{InstitutionReport, Interval, Report, RunReport, RunStatus, Shared, Total};
 
 /// How many lines each list may take.
 const LINES_MAX: usize = 6;
@@ -30,6 +30,14 @@ pub(super) fn report(report: &Report) -> String {
     });
     list(&mut text, "evidence", convictions.collect());
     list(&mut text, "acknowledged", report.institutions.iter().map(institution).collect());
+    if report.runs.len() > 1 {
+        list(&mut text, "all runs together", report.totals.iter().map(total).collect());
+    }
+    list(
+        &mut text,
+        "whose data several hold pays the sum",
+        report.shared.iter().map(sum).collect(),
+    );
     text
 }
 
@@ -63,14 +71,15 @@ fn run(run: &RunReport) -> String {
 
 fn institution(of: &InstitutionReport) -> String {
     let id: String = of.run.chars().take(12).collect();
-    let conjectured = of.conjectured.map(|c| format!(", {c:.4} conjectured")).unwrap_or_default();
+    let beside = of.beside.as_ref().map_or("the other relation: no figure".to_owned(), |beside| {
+        format!("{}: {}", beside.relation, epsilon(beside.epsilon, beside.conjectured))
+    });
     format!(
-        "{} in {id}: {} rounds, ε in [{:.4}, {:.4}]{conjectured} of {} promised, δ = {:e}\n  \
-         per {}, {}; tasks: {}; method {}",
+        "{} in {id}: {} rounds, {} of {} promised, δ = {:e}\n  \
+         per {}, {}; tasks: {}; method {}; {beside}",
         of.name,
         of.rounds,
-        of.epsilon.lower,
-        of.epsilon.upper,
+        epsilon(of.epsilon, of.conjectured),
         of.promise,
         of.delta,
         of.unit,
@@ -78,6 +87,29 @@ fn institution(of: &InstitutionReport) -> String {
         of.task_change,
         of.method,
     )
+}
+
+fn total(of: &Total) -> String {
+    format!(
+        "{}: {} rounds in {} runs, {}, δ = {:e}, per {}, {}",
+        of.name,
+        of.rounds,
+        of.runs,
+        epsilon(of.epsilon, of.conjectured),
+        of.delta,
+        of.unit,
+        of.relation,
+    )
+}
+
+fn sum(of: &Shared) -> String {
+    let Shared { banks, unit, relation, epsilon_upper, delta } = of;
+    format!("a {unit} of {banks} institutions: ε ≤ {epsilon_upper:.4}, δ = {delta:e}, {relation}")
+}
+
+fn epsilon(of: Interval, conjectured: Option<f64>) -> String {
+    let conjectured = conjectured.map(|c| format!(" ({c:.4} conjectured)")).unwrap_or_default();
+    format!("ε in [{:.4}, {:.4}]{conjectured}", of.lower, of.upper)
 }
 
 /// The ε of listed events.

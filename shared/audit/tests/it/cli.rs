@@ -27,7 +27,15 @@ fn verify_says_whose_figures_they_are_within_a_screenful() {
     assert_eq!(plain.status.code(), Some(0));
     let text = String::from_utf8(plain.stdout).expect("text");
     assert!(text.starts_with("consistent, anchor not given"), "{text}");
-    for word in ["customer", "add-remove", "δ = 1e-6", "method rdp", "4 replayed bit for bit"] {
+    for word in [
+        "customer",
+        "add-remove",
+        "replace-one: ε in",
+        "a customer of 2 institutions",
+        "δ = 1e-6",
+        "method rdp",
+        "4 replayed bit for bit",
+    ] {
         assert!(text.contains(word), "{word:?} in {text}");
     }
     assert!(text.lines().count() <= 24, "{text}");
@@ -60,7 +68,7 @@ fn verify_names_the_wrong_thing() {
 fn epsilon_reads_events_and_brackets_a_known_figure() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("events.json");
-    let events = r#"[{"mechanism": {"gaussian": {"noise_multiplier": 5.0}}, "count": 1}]"#;
+    let events = r#"[{"mechanism": "gaussian", "noise_multiplier": 5.0, "count": 1}]"#;
     std::fs::write(&path, events).expect("written");
     let path = path.to_str().expect("text");
     let args = ["epsilon", "--events", path, "--delta", "1e-6", "--change", "appears", "--json"];
@@ -75,6 +83,46 @@ fn epsilon_reads_events_and_brackets_a_known_figure() {
     assert_eq!(nowhere.status.code(), Some(5));
     let wrong = run(&["epsilon", "--events", path, "--delta", "2"]);
     assert_eq!(wrong.status.code(), Some(64));
+}
+
+#[test]
+fn an_event_that_says_its_change_is_not_overruled() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("events.json");
+    let events =
+        r#"[{"mechanism": "gaussian", "noise_multiplier": 5.0, "count": 1, "change": "appears"}]"#;
+    std::fs::write(&path, events).expect("written");
+    let path = path.to_str().expect("text");
+    let args = ["epsilon", "--events", path, "--delta", "1e-6", "--change", "content", "--json"];
+    assert_eq!(envelope(&run(&args))["change"], "appears");
+}
+
+#[test]
+fn epsilon_refuses_events_that_it_does_not_know() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("events.json");
+    let code = |events: &str| {
+        std::fs::write(&path, events).expect("written");
+        let path = path.to_str().expect("text");
+        run(&["epsilon", "--events", path, "--delta", "1e-6", "--change", "content"]).status.code()
+    };
+    let poisson = r#""mechanism": "poisson-gaussian", "noise_multiplier": 9.0, "count": 2"#;
+    assert_eq!(code(&format!(r#"[{{{poisson}, "sampling_rate": 0.5}}]"#)), Some(0));
+    assert_eq!(
+        code(&format!(r#"[{{{poisson}, "sampling_rate": 0.5, "change": "appears"}}]"#)),
+        Some(0)
+    );
+    for wrong in [
+        format!("[{{{poisson}}}]"),
+        format!(r#"[{{{poisson}, "sampling_rate": 1.5}}]"#),
+        format!(r#"[{{{poisson}, "sampling_rate": 0.5, "rate": 0.5}}]"#),
+        r#"[{"mechanism": "laplace", "scale": 1.0, "count": 1}]"#.to_owned(),
+        r#"[{"mechanism": "gaussian", "noise_multiplier": 0.0, "count": 1}]"#.to_owned(),
+        "{}".to_owned(),
+        String::new(),
+    ] {
+        assert_eq!(code(&wrong), Some(64), "{wrong}");
+    }
 }
 
 #[test]

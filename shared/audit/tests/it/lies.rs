@@ -104,7 +104,6 @@ fn a_missing_tile_genesis_or_checkpoint_is_tampering() {
 
 #[test]
 fn a_file_that_does_not_belong_is_tampering() {
-    let export = HONEST.export();
     let stray = sha256(b"stray");
     for name in [
         "note.txt",
@@ -118,11 +117,24 @@ fn a_file_that_does_not_belong_is_tampering() {
         &format!("blob/{}", stray.to_string().to_uppercase()),
         &format!("{stray}"),
     ] {
+        let export = HONEST.export();
         export.write(name, b"stray");
         assert_eq!(export.code(), 6, "{name}");
-        export.remove(name);
     }
-    assert_eq!(export.code(), 0);
+}
+
+#[test]
+fn a_folder_without_files_is_tampering() {
+    let export = HONEST.export();
+    std::fs::create_dir_all(export.path.join("keys/old")).expect("a folder");
+    assert_eq!(export.code(), 6);
+    std::fs::remove_dir_all(export.path.join("keys")).expect("removed");
+    for name in HONEST.export().files() {
+        let export = HONEST.export();
+        export.remove(&name);
+        std::fs::create_dir(export.path.join(&name)).expect("a folder");
+        assert_eq!(export.code(), 6, "{name} is a folder");
+    }
 }
 
 #[cfg(unix)]

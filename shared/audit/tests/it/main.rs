@@ -1,8 +1,11 @@
 //! What the auditor says of a small consortium: three banks, three rounds, and every lie we know.
 #![expect(clippy::expect_used, reason = "a test that cannot go on says where")]
 
+mod any;
 mod cli;
 mod honest;
+mod large;
 mod lies;
 mod receipts;
+mod totals;
 mod world;

@@ -57,6 +57,12 @@ pub(crate) struct Story {
     pub(crate) sum_error: i64,
     /// Added to one weight of the model after round 1.
     pub(crate) model_error: f64,
+    /// The last bank signs a second vector in round 1.
+    pub(crate) equivocates: bool,
+    /// How often the plan is signed and run again, each time with more noise.
+    pub(crate) repeats: u32,
+    /// How many auditors join before the first run.
+    pub(crate) auditors: u32,
 }
 
 /// A log and the blobs it names.
@@ -86,17 +92,21 @@ impl World {
             seconds: 0,
         };
         world.found();
-        let plan = world.begin();
-        let mut master = Master::new(
-            initial_weights(plan.layout(), &plan.text().model.initialization),
-            &plan.text().optimizer,
-        );
-        let model = world.keep_model(&master);
-        world.ask(Request::Begin(model));
-        for round in 0..ROUNDS {
-            world.round(round, &plan, &mut master);
+        for number in 0..=story.repeats {
+            world.run(number);
         }
         world
+    }
+
+    fn run(&mut self, number: u32) {
+        let plan = self.begin(number);
+        let weights = initial_weights(plan.layout(), &plan.text().model.initialization);
+        let mut master = Master::new(weights, &plan.text().optimizer);
+        let model = self.keep_model(&master);
+        self.ask(Request::Begin(model));
+        for round in 0..ROUNDS {
+            self.round(round, &plan, &mut master);
+        }
     }
 
     fn found(&mut self) {
@@ -110,21 +120,41 @@ impl World {
         }));
         let genesis = self.genesis();
         for ((name, record), cosign) in BANKS.iter().zip(&KEYS.record).zip(&KEYS.cosign) {
-            let keys = MemberKeys {
-                institution: institution(name),
-                tls_key_digest: sha256(name.as_bytes()),
-                record_key: record.public(),
-                cosign_key: cosign.public(),
-            };
-            let added = MemberAdded::prove(keys, Role::Bank, record, cosign, &genesis);
-            self.ask(Request::Admit(added));
+            self.admit(name, Role::Bank, record, cosign, &genesis);
+        }
+        for number in 0..self.story.auditors {
+            let name = format!("auditor-{number}");
+            self.admit(&name, Role::Auditor, &generate(), &generate(), &genesis);
         }
     }
 
-    fn begin(&mut self) -> Plan {
+    fn admit(
+        &mut self,
+        name: &str,
+        role: Role,
+        record: &SigningKey,
+        cosign: &SigningKey,
+        genesis: &Digest,
+    ) {
+        let keys = MemberKeys {
+            institution: institution(name),
+            tls_key_digest: sha256(name.as_bytes()),
+            record_key: record.public(),
+            cosign_key: cosign.public(),
+        };
+        self.ask(Request::Admit(MemberAdded::prove(keys, role, record, cosign, genesis)));
+    }
+
+    /// Proposes and signs the plan; a repeat has more noise and half the δ.
+    fn begin(&mut self, number: u32) -> Plan {
         let genesis = self.genesis();
         let zeros = Digest::ZERO.to_string();
-        let text = include_str!("plan.toml").replace(&zeros, &genesis.to_string());
+        let mut text = include_str!("plan.toml").replace(&zeros, &genesis.to_string());
+        if number > 0 {
+            let noise = format!("noise_multiplier = {}.0", 60 + 20 * number);
+            text = text.replace("noise_multiplier = 60.0", &noise);
+            text = text.replace("delta = 1e-6", "delta = 5e-7");
+        }
         let plan = Plan::parse(text.as_bytes()).expect("a plan");
         self.ask(Request::Propose(plan.bytes().to_vec()));
         for (name, key) in BANKS.iter().zip(&KEYS.record) {
@@ -143,6 +173,9 @@ impl World {
             let vector = self.vector(round, bank, plan.dimension());
             sum.iter_mut().zip(&vector).for_each(|(sum, value)| *sum += i64::from(*value));
             self.contribute(round, name, bank, plan, &vector);
+            if self.story.equivocates && round == 1 && bank == 2 {
+                self.contribute(round, name, bank, plan, &vec![1; plan.dimension()]);
+            }
         }
         if round == 1 {
             *sum.first_mut().expect("a coordinate") += self.story.sum_error;
