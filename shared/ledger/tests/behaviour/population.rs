@@ -4,10 +4,11 @@ use ledger::digest::{Digest, sha256};
 use ledger::log_store::{BlobStore as _, LogStore as _};
 use ledger::memory::{Crash, CrashPoint, MemoryBlobs, MemoryLog};
 use ledger::population::{
-    Cap, Entry, LedgerError, OpenWork, Opened, PopulationLedger, Reservation, ReserveOutcome,
-    ReserveRequest, Sketch, SketchKey, UnitRelation, Violation, blinded_head,
+    Cap, Entry, LedgerError, OpenWork, Opened, PopulationLedger, Recomputed, ReleasedEntry,
+    Reservation, ReserveOutcome, ReserveRequest, Reserved, Sketch, SketchKey, UnitRelation,
+    Violation, blinded_head,
 };
-use ledger::record::{Charge, Leaf, TaskChange, Text};
+use ledger::record::{Charge, Leaf, Record, TaskChange, Text};
 use ledger::time::Timestamp;
 use ledger::tree::{Head, root_at};
 
@@ -380,4 +381,40 @@ fn large_bytes_are_durable_before_the_record_that_names_them() {
     let nowhere: Option<Vec<u8>> = ledger.store().blobs().get(released.vector()).unwrap();
     assert_eq!(nowhere, None);
     assert_ne!(*released.vector(), Digest::ZERO);
+}
+
+/// A reader of a ledger has only the fold: it must refuse what an honest ledger never writes.
+#[test]
+fn the_fold_alone_refuses_what_an_honest_ledger_never_writes() {
+    let mut ledger = ledger();
+    let blobs = blobs(&ledger);
+    let reservation = compute(ledger.reserve(at(3), request(0, 0.25)).unwrap());
+    compute(ledger.reserve(at(3), request(1, 0.25)).unwrap());
+    ledger.release(at(4), &reservation, b"noised".to_vec(), &blobs).unwrap();
+    let entry = |body: Entry| Record { at: at(5), author: key(1).public(), body };
+    let charge = |round, cumulative_rdp| {
+        entry(Reserved { request: request(round, 0.25), cumulative_rdp }.into())
+    };
+    let release = |reservation| entry(ReleasedEntry { reservation, vector: digest(8) }.into());
+    let again = |reservation| entry(Recomputed { reservation }.into());
+    let state = ledger.state();
+
+    let (twice, vector) = (state.check(&release(2)), sha256(b"noised"));
+    assert_eq!(twice, Err(Violation::AlreadyReleased { reservation: 2, vector }));
+    assert_eq!(state.check(&charge(1, 0.75)), Err(Violation::AlreadyReserved(3)));
+    let understated = Violation::Cumulative { expected: 0.75, found: 0.5 };
+    assert_eq!(state.check(&charge(2, 0.5)), Err(understated));
+    assert_eq!(state.check(&release(9)), Err(Violation::NoReservation(9)));
+    let early = Record { at: at(2), ..release(3) };
+    let runs_back = Violation::TimeRunsBack { last: at(4), found: at(2) };
+    assert_eq!(state.check(&early), Err(runs_back));
+    let stranger = Record { author: key(2).public(), ..release(3) };
+    assert_eq!(state.check(&stranger), Err(Violation::WrongAuthor));
+    assert_eq!(state.check(&entry(opened(&["q"]).into())), Err(Violation::AlreadyOpened));
+    state.check(&release(3)).unwrap();
+
+    ledger.stop(at(5), Text::default()).unwrap();
+    for refused in [release(3), again(3), charge(2, 0.75)] {
+        assert!(matches!(ledger.state().check(&refused), Err(Violation::Stopped(_))));
+    }
 }

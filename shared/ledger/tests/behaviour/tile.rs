@@ -67,6 +67,9 @@ proptest! {
                     let contents = entry_bundle(&log.leaves(tile.range()).unwrap());
                     read.extend(parse_entry_bundle(&tile, &contents).unwrap());
                     prop_assert!(parse_entry_bundle(&tile, &contents[1..]).is_err());
+                    // One leaf more, and whole, is still not what the path says.
+                    let longer = [contents.as_slice(), &[0, 0]].concat();
+                    prop_assert!(parse_entry_bundle(&tile, &longer).is_err());
                 }
                 TileKind::Hashes(0) => {
                     let contents = hash_tile(&log, &tile).unwrap();
