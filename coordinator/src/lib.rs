@@ -1,7 +1,7 @@
 //! The consortium's coordinator: it opens rounds, takes contributions in, computes the next
 //! meta-initialization, and keeps the log that proves it did nothing else.
 //!
-//! [`sequencer`] is the one writer; `api` is what members reach, [`control`] what the operator
+//! `sequencer` is the one writer; `api` is what members reach, [`control`] what the operator
 //! commands; `aggregate` sums and steps on a thread of its own. What may happen is decided by
 //! [`round`]; nothing here decides.
 

@@ -2,7 +2,7 @@
 //!
 //! A plan is TOML that a person writes and every member signs. Its exact bytes are what is hashed,
 //! signed and logged; every key must be present and none may be unknown, so that a plan means the same
-//! to every reader. A [`Plan`] exists only if it passed every check in [`check`].
+//! to every reader. A [`Plan`] exists only if it passed every check in `check`.
 
 mod check;
 mod data;
