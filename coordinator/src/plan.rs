@@ -1,7 +1,9 @@
 //! Writing plans: a draft made whole, with the noise that its promise needs.
 
 use ledger::digest::Digest;
-use privacy::{Delta, Epsilon, SamplingRate, calibrate_noise};
+use privacy::{
+    Delta, Epsilon, Mechanism, NoiseMultiplier, PrivacyEvent, SamplingRate, calibrate_noise,
+};
 use round::Plan;
 use round::plan::{Participant, PlanText};
 use serde::Deserialize;
@@ -31,14 +33,17 @@ pub fn write(draft: &str, changes: &Changes) -> Result<Plan, Error> {
     let usage = |error: &dyn std::fmt::Display| Error::Usage(error.to_string());
     let mut text = complete(draft, changes)?;
     let spec = &text.privacy;
-    let noise = calibrate_noise(
-        Epsilon::new(spec.epsilon).map_err(|error| usage(&error))?,
-        Delta::new(spec.delta).map_err(|error| usage(&error))?,
-        SamplingRate::new(spec.sampling_rate).map_err(|error| usage(&error))?,
-        u64::from(text.rounds),
-        text.task_change(),
-    )
-    .map_err(|error| usage(&error))?;
+    let event = PrivacyEvent {
+        mechanism: Mechanism::PoissonGaussian {
+            noise_multiplier: NoiseMultiplier::new(1.0).map_err(|error| usage(&error))?,
+            sampling_rate: SamplingRate::new(spec.sampling_rate).map_err(|error| usage(&error))?,
+        },
+        change: text.task_change(),
+        count: u64::from(text.rounds),
+    };
+    let target = Epsilon::new(spec.epsilon).map_err(|error| usage(&error))?;
+    let delta = Delta::new(spec.delta).map_err(|error| usage(&error))?;
+    let noise = calibrate_noise(target, delta, &event).map_err(|error| usage(&error))?;
     text.privacy.noise_multiplier = noise.get();
     let written = toml::to_string(&text).map_err(|error| usage(&error))?;
     Plan::parse(written.as_bytes()).map_err(|error| usage(&error))
@@ -89,7 +94,7 @@ pub fn describe(plan: &Plan) -> Result<String, Error> {
          cohort      {}\nlearner     {:?}, {} inner steps\n\
          privacy     {} {}, relation {}, task change {}\n\
          mechanism   noise {:.4} x clip {}, sampling rate {}, grid 2^-{}\n\
-         costs       epsilon {:.4} to {:.4} at delta {:e} by {:?}; promised {}\n\
+         costs       epsilon {:.4} to {:.4} at delta {:e} by {}; promised {}\n\
          predicted   rho {:.4}{warning}\n",
         text.name,
         plan.digest(),

@@ -10,8 +10,9 @@ use client::evaluate::{EpisodeSpec, choose_steps, evaluate};
 use client::tasks::{PopulationKey, Tasks};
 use meta::{EpisodeShape, GradientLearner, MetaLearner};
 use privacy::{
-    ClipNorm, Delta, Epsilon, Grid, Keystream, NoiseMultiplier, RoundedGaussian, SamplingRate,
-    TaskChange, UnitRelation, calibrate_noise, loss_predictor, noise_scale,
+    ClipNorm, Delta, Epsilon, Grid, Keystream, Mechanism, NoiseMultiplier, PrivacyEvent,
+    RoundedGaussian, SamplingRate, TaskChange, UnitRelation, calibrate_noise, loss_predictor,
+    noise_scale,
 };
 use round::plan::{DataSpec, Family, LearnerSpec, LossSpec, ModelSpec, OptimizerSpec, TaskSpec};
 use sandbox::split::{CARD_HOLDERS, Role, write_banks};
@@ -93,14 +94,15 @@ fn main() -> Answer<()> {
 }
 
 fn noise(sketch: &Sketch) -> Answer<NoiseMultiplier> {
+    let mechanism = Mechanism::PoissonGaussian {
+        noise_multiplier: NoiseMultiplier::new(1.0)?,
+        sampling_rate: SamplingRate::new(sketch.privacy.sampling_rate)?,
+    };
     let change = TaskChange::of(sketch.tasks.grouping, UnitRelation::AddRemove);
-    Ok(calibrate_noise(
-        Epsilon::new(sketch.privacy.epsilon)?,
-        Delta::new(sketch.privacy.delta)?,
-        SamplingRate::new(sketch.privacy.sampling_rate)?,
-        u64::from(sketch.rounds),
-        change,
-    )?)
+    let event = PrivacyEvent { mechanism, change, count: u64::from(sketch.rounds) };
+    let (target, delta) =
+        (Epsilon::new(sketch.privacy.epsilon)?, Delta::new(sketch.privacy.delta)?);
+    Ok(calibrate_noise(target, delta, &event)?)
 }
 
 fn learner(sketch: &Sketch, family: Family) -> Answer<GradientLearner> {

@@ -105,7 +105,6 @@ impl<'a> Accountant<'a> {
                 rounds,
                 delta: certificate.delta.get(),
                 epsilon: interval(&certificate),
-                conjectured: certificate.conjectured,
                 method: certificate.method.to_string(),
             })
         };
@@ -140,14 +139,12 @@ impl<'a> Accountant<'a> {
             delta: certificate.delta.get(),
             rounds,
             epsilon: interval(&certificate),
-            conjectured: certificate.conjectured,
             method: certificate.method.to_string(),
             promise: text.privacy.epsilon,
             beside: beside.map(|certificate| Beside {
                 relation: other.to_string(),
                 task_change: other_change.to_string(),
                 epsilon: interval(&certificate),
-                conjectured: certificate.conjectured,
             }),
         })
     }

@@ -87,9 +87,6 @@ pub struct InstitutionReport {
     pub rounds: u32,
     /// What they cost.
     pub epsilon: Interval,
-    /// The ε if the pair of data sets believed to be the worst is the worst; none where that is
-    /// proved and `epsilon.upper` is the figure.
-    pub conjectured: Option<f64>,
     /// How the upper end was proved.
     pub method: String,
     /// The plan's ε: the most that the whole run may cost.
@@ -107,8 +104,6 @@ pub struct Beside {
     pub task_change: String,
     /// What the contributions cost, at the same δ.
     pub epsilon: Interval,
-    /// As in [`InstitutionReport`].
-    pub conjectured: Option<f64>,
 }
 
 /// One institution over all its runs that protect the same unit under the same relation.
@@ -131,8 +126,6 @@ pub struct Total {
     pub delta: f64,
     /// What they cost together.
     pub epsilon: Interval,
-    /// As in [`InstitutionReport`].
-    pub conjectured: Option<f64>,
     /// How the upper end was proved.
     pub method: String,
 }

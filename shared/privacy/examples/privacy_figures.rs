@@ -55,7 +55,11 @@ fn accounting() -> Result<(), PrivacyError> {
         let rate = SamplingRate::new(0.05)?;
         let target = Epsilon::new(3.0)?;
         let noise = timed(&format!("calibration, {change}"), || {
-            calibrate_noise(target, delta, rate, 300, change)
+            calibrate_noise(
+                target,
+                delta,
+                &PrivacyEvent { mechanism: event.mechanism.with_rate(rate), change, count: 300 },
+            )
         })?;
         println!("  {noise}");
     }

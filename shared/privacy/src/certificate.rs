@@ -1,17 +1,23 @@
 //! What a set of events guarantees: an interval, never a bare number.
 
 use core::fmt;
+use core::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
 
 use crate::convert::{best_order, epsilon_at};
-use crate::rdp::{Rdp, composed};
-use crate::{Delta, Epsilon, Order, PrivacyError, PrivacyEvent, TaskChange, distinguish};
+use crate::pair::{Part, parts};
+use crate::pld::{self, Interval};
+use crate::rdp::sum;
+use crate::{Delta, Epsilon, Order, PrivacyError, PrivacyEvent, TaskChange};
 
-/// How the upper bound was proved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How an upper bound is proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
+    /// The distribution of the privacy loss, composed with every error on the safe side.
+    Pld,
     /// Rényi divergences added up and converted at the best order.
     Rdp,
 }
@@ -19,38 +25,71 @@ pub enum Method {
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Pld => "pld",
             Self::Rdp => "rdp",
         })
     }
 }
 
+impl FromStr for Method {
+    type Err = PrivacyError;
+
+    fn from_str(name: &str) -> Result<Self, PrivacyError> {
+        match name {
+            "pld" => Ok(Self::Pld),
+            "rdp" => Ok(Self::Rdp),
+            _ => Err(PrivacyError::UnknownName { notion: "method", expected: "pld, rdp" }),
+        }
+    }
+}
+
 /// The ε of a set of events at one δ, between two proved bounds.
 ///
-/// It speaks for events fixed in advance: the order is chosen for them. A lifetime over adaptively chosen events is the
-/// business of [`Filter`](crate::Filter).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// It speaks for events fixed in advance. A lifetime over adaptively chosen events is the business of [`Filter`](crate::Filter).
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Certificate {
-    /// No smaller ε is true: a test on the released sums tells some neighbours apart this well.
+    /// No smaller ε is true of the pair of neighbours that the events are charged for.
     pub epsilon_lower: f64,
     /// The events are (this ε, δ)-differentially private.
     pub epsilon_upper: f64,
-    /// The ε if the pair believed to be the worst is the worst; `None` where it is proved and `epsilon_upper` is the figure.
-    pub conjectured: Option<f64>,
-    /// The δ of all three.
+    /// The δ of both.
     pub delta: Delta,
     /// The task change that the events speak of; `None` if there are no events or they differ.
     pub change: Option<TaskChange>,
-    /// The order at which the upper bound was converted; `None` if there are no events.
+    /// The order at which the upper bound was converted, where the method is [`Method::Rdp`].
     pub order: Option<Order>,
     /// How the upper bound was proved.
     pub method: Method,
 }
 
-/// The certificate of `events` at `delta`.
+impl Certificate {
+    /// Whether the bounds are within 0.001, or a part in a thousand, of one another.
+    ///
+    /// Where they are not, the mesh that would bring them there does not fit in memory, or the pair that is proved to dominate is not
+    /// known to be attained.
+    pub fn is_tight(&self) -> bool {
+        Interval { lower: self.epsilon_lower, upper: self.epsilon_upper }.is_tight()
+    }
+}
+
+impl Serialize for Certificate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let interval = Interval { lower: self.epsilon_lower, upper: self.epsilon_upper };
+        let mut fields = serializer.serialize_struct("Certificate", 6)?;
+        fields.serialize_field("epsilon", &interval)?;
+        fields.serialize_field("delta", &self.delta)?;
+        fields.serialize_field("change", &self.change)?;
+        fields.serialize_field("method", &self.method)?;
+        fields.serialize_field("order", &self.order)?;
+        fields.serialize_field("tight", &self.is_tight())?;
+        fields.end()
+    }
+}
+
+/// The certificate of `events` at `delta`, by privacy loss distributions. No events: ε = 0.
 ///
-/// The upper bound adds Rényi divergences and converts at the best real order. The lower bound is the best over the single
-/// events of an explicit test (a part of a release can be told apart no better than the whole, so the best part is a valid
-/// bound). No events: ε = 0.
+/// Every error of the computation has its term, so both bounds are proved; the mesh is refined until they are near. Where it cannot be,
+/// the bound by Rényi divergences stands in if it is the lower one, and the method says so.
 ///
 /// ```
 /// use privacy::*;
@@ -60,89 +99,118 @@ pub struct Certificate {
 /// };
 /// let event = PrivacyEvent { mechanism, change: TaskChange::Appears, count: 1000 };
 /// let certificate = epsilon(&[event], Delta::new(1e-5)?)?;
-/// assert!(certificate.epsilon_lower <= 1.8282 && 1.8282 <= certificate.epsilon_upper);
+/// assert!(certificate.epsilon_lower <= 1.8283 && 1.8280 <= certificate.epsilon_upper);
+/// assert!(certificate.is_tight());
 /// # Ok::<(), PrivacyError>(())
 /// ```
 ///
 /// # Errors
 ///
-/// [`PrivacyError::NotFinite`] if no order gives a finite bound.
+/// [`PrivacyError::NotFinite`] if no bound is finite, [`PrivacyError::NotProved`] if no pair is known to dominate an event.
 pub fn epsilon(events: &[PrivacyEvent], delta: Delta) -> Result<Certificate, PrivacyError> {
-    let Some(first) = events.iter().find(|event| event.count > 0) else {
-        return Ok(Certificate {
-            epsilon_lower: 0.0,
-            epsilon_upper: 0.0,
-            conjectured: None,
-            delta,
-            change: None,
-            order: None,
-            method: Method::Rdp,
-        });
-    };
-    let (order, upper) = epsilon_upper(events, delta)?;
-    let proved = events.iter().all(|event| {
-        event.change == TaskChange::Appears || event.mechanism.sampling_rate().get() >= 1.0
-    });
-    let conjectured = if proved {
-        None
-    } else {
-        let figure = |rdp: Rdp| rdp.conjectured;
-        Some(converted(events, delta, figure)?.1.min(upper))
-    };
-    Ok(Certificate {
-        epsilon_lower: events
-            .iter()
-            .map(|event| distinguish::epsilon_lower(event, delta))
-            .fold(0.0, f64::max),
-        epsilon_upper: upper,
-        conjectured,
-        delta,
-        change: events.iter().all(|event| event.change == first.change).then_some(first.change),
-        order: Some(order),
-        method: Method::Rdp,
-    })
+    epsilon_by(Method::Pld, events, delta)
 }
 
-/// The δ at which `events` are (`epsilon`, δ)-private, an upper bound, at most 1:
-/// δ = exp((α−1)(ρ − ε + ln(1−1/α)))/α at the best order ([Canonne, Kamath & Steinke 2020], proposition 12).
+/// The certificate of `events` at `delta` by one method; [`Method::Rdp`] gives no lower bound but 0.
 ///
 /// # Errors
 ///
-/// [`PrivacyError::NotFinite`] if no order gives a finite bound.
-pub fn delta(events: &[PrivacyEvent], epsilon: Epsilon) -> Result<f64, PrivacyError> {
-    if events.iter().all(|event| event.count == 0) {
-        return Ok(0.0);
-    }
-    let log_delta = |order: Order| {
-        let rho = composed(events, order)?.upper;
-        let alpha = order.get();
-        let exponent = rho - epsilon.get() + libm::log1p(-1.0 / alpha);
-        Ok((alpha - 1.0) * exponent - libm::log(alpha))
+/// As [`epsilon()`].
+pub fn epsilon_by(
+    method: Method,
+    events: &[PrivacyEvent],
+    delta: Delta,
+) -> Result<Certificate, PrivacyError> {
+    let change = common_change(events);
+    let certificate = |found: Interval, method, order| Certificate {
+        epsilon_lower: found.lower,
+        epsilon_upper: found.upper,
+        delta,
+        change,
+        order,
+        method,
     };
-    let (_, least) = best_order(log_delta)?;
-    Ok((libm::exp(least) * (1.0 + 1e-10)).min(1.0))
+    if events.iter().all(|event| event.count == 0) {
+        return Ok(certificate(Interval { lower: 0.0, upper: 0.0 }, method, None));
+    }
+    let parts = parts(events)?;
+    if method == Method::Pld
+        && let Some(shift) = pld::gaussian_alone(&parts)
+    {
+        return Ok(certificate(pld::gaussian_epsilon(shift, delta), method, None));
+    }
+    let rdp = rdp_epsilon(&parts, delta);
+    let by_rdp = |lower| {
+        let (order, upper) = rdp?;
+        Ok(certificate(Interval { lower, upper }, Method::Rdp, Some(order)))
+    };
+    if method == Method::Rdp {
+        return by_rdp(0.0);
+    }
+    let (tilt, rough) = rdp.map_or((1.0, 1.0), |(order, upper)| (order.get() - 1.0, upper));
+    match pld::epsilon(&parts, delta.get(), rough, tilt) {
+        Ok(found) if rdp.is_ok_and(|(_, upper)| upper < found.upper) => by_rdp(found.lower),
+        Ok(found) => Ok(certificate(found, method, None)),
+        Err(_) => by_rdp(0.0),
+    }
+}
+
+/// The δ at which `events` are (`epsilon`, δ)-private, between two proved bounds; the upper one is at most 1.
+///
+/// By Rényi divergences δ = exp((α−1)(ρ − ε + ln(1−1/α)))/α at the best order ([Canonne, Kamath & Steinke 2020], proposition 12).
+///
+/// # Errors
+///
+/// As [`epsilon()`].
+pub fn delta(
+    method: Method,
+    events: &[PrivacyEvent],
+    epsilon: Epsilon,
+) -> Result<Interval, PrivacyError> {
+    if events.iter().all(|event| event.count == 0) {
+        return Ok(Interval { lower: 0.0, upper: 0.0 });
+    }
+    let parts = parts(events)?;
+    if method == Method::Pld
+        && let Some(shift) = pld::gaussian_alone(&parts)
+    {
+        return Ok(pld::gaussian_delta(shift, epsilon));
+    }
+    let (order, by_rdp) = rdp_delta(&parts, epsilon)?;
+    let rough = Interval { lower: 0.0, upper: by_rdp };
+    if method == Method::Rdp {
+        return Ok(rough);
+    }
+    match pld::delta(&parts, epsilon.get(), by_rdp, order.get() - 1.0) {
+        Ok(found) => Ok(Interval { lower: found.lower, upper: found.upper.min(by_rdp) }),
+        Err(_) => Ok(rough),
+    }
 }
 
 /// The order that converts best, and the proved ε there.
-pub(crate) fn epsilon_upper(
-    events: &[PrivacyEvent],
-    delta: Delta,
-) -> Result<(Order, f64), PrivacyError> {
-    converted(events, delta, |rdp| rdp.upper)
-}
-
-fn converted(
-    events: &[PrivacyEvent],
-    delta: Delta,
-    figure: impl Fn(Rdp) -> f64,
-) -> Result<(Order, f64), PrivacyError> {
+pub(crate) fn rdp_epsilon(parts: &[Part], delta: Delta) -> Result<(Order, f64), PrivacyError> {
     best_order(|order| {
-        let rdp = composed(events, order)?;
-        let epsilon = epsilon_at(figure(rdp), order, delta);
+        let epsilon = epsilon_at(sum(parts, order)?, order, delta);
         if epsilon.is_finite() {
             Ok(epsilon)
         } else {
             Err(PrivacyError::NotFinite { figure: "epsilon" })
         }
     })
+}
+
+fn rdp_delta(parts: &[Part], epsilon: Epsilon) -> Result<(Order, f64), PrivacyError> {
+    let (order, log_delta) = best_order(|order| {
+        let alpha = order.get();
+        let exponent = sum(parts, order)? - epsilon.get() + libm::log1p(-1.0 / alpha);
+        Ok((alpha - 1.0) * exponent - libm::log(alpha))
+    })?;
+    Ok((order, (libm::exp(log_delta) * (1.0 + 1e-10)).min(1.0)))
+}
+
+/// The change of all events that are run, if they share one.
+fn common_change(events: &[PrivacyEvent]) -> Option<TaskChange> {
+    let mut changes = events.iter().filter(|event| event.count > 0).map(|event| event.change);
+    let first = changes.next()?;
+    changes.all(|change| change == first).then_some(first)
 }

@@ -29,15 +29,13 @@ pub enum PrivacyError {
         /// The largest δ allowed, 1/(10 × units).
         limit: f64,
     },
-    /// No noise in the supported range reaches the target.
-    #[error("no noise multiplier up to {largest} reaches epsilon {target} at delta {delta}")]
+    /// No value of the parameter that is searched reaches the target.
+    #[error("no value in the range searched reaches epsilon {target} at delta {delta}")]
     Unattainable {
         /// The ε that was asked for.
         target: f64,
         /// The δ that was asked for.
         delta: f64,
-        /// The largest noise multiplier tried.
-        largest: f64,
     },
     /// The cap leaves nothing to spend at this order.
     #[error("a cap of epsilon {epsilon} at delta {delta} leaves no budget at order {order}")]
@@ -54,6 +52,21 @@ pub enum PrivacyError {
     NotFinite {
         /// What was being computed.
         figure: &'static str,
+    },
+    /// A δ is below what can be certified.
+    #[error("delta {delta} is below what can be certified for these events")]
+    DeltaTooSmall {
+        /// The δ that was asked for.
+        delta: f64,
+    },
+    /// A privacy loss would need more points than are allowed.
+    #[error("the privacy loss needs a finer mesh than fits in memory")]
+    TooFine,
+    /// No pair of distributions is proved to dominate the event.
+    #[error("no bound is proved for {event}, so it cannot be charged")]
+    NotProved {
+        /// The event.
+        event: &'static str,
     },
     /// A plan's contributions would not fit in 32-bit integers.
     #[error(

@@ -1,7 +1,8 @@
 //! The lifetime gate: one Rényi filter at one order fixed at birth.
 
-use crate::certificate::epsilon_upper;
+use crate::certificate::rdp_epsilon;
 use crate::convert::{epsilon_at, overhead};
+use crate::pair::parts;
 use crate::rdp::composed;
 use crate::{Delta, Epsilon, Order, PrivacyError, PrivacyEvent};
 
@@ -78,7 +79,7 @@ impl Filter {
     ///
     /// [`PrivacyError::NotFinite`] if no finite divergence can be proved.
     pub fn cost(&self, event: &PrivacyEvent) -> Result<f64, PrivacyError> {
-        Ok(composed(core::slice::from_ref(event), self.order)?.upper)
+        composed(core::slice::from_ref(event), self.order)
     }
 
     /// The new cumulative spending, rounded up, if `cost` fits on top of `spent`.
@@ -114,6 +115,6 @@ impl Filter {
                 value: 0.0,
             });
         }
-        epsilon_upper(events, delta).map(|(order, _)| order)
+        rdp_epsilon(&parts(events)?, delta).map(|(order, _)| order)
     }
 }

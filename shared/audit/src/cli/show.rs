@@ -72,14 +72,14 @@ fn run(run: &RunReport) -> String {
 fn institution(of: &InstitutionReport) -> String {
     let id: String = of.run.chars().take(12).collect();
     let beside = of.beside.as_ref().map_or("the other relation: no figure".to_owned(), |beside| {
-        format!("{}: {}", beside.relation, epsilon(beside.epsilon, beside.conjectured))
+        format!("{}: {}", beside.relation, epsilon(beside.epsilon))
     });
     format!(
         "{} in {id}: {} rounds, {} of {} promised, δ = {:e}\n  \
          per {}, {}; tasks: {}; method {}; {beside}",
         of.name,
         of.rounds,
-        epsilon(of.epsilon, of.conjectured),
+        epsilon(of.epsilon),
         of.promise,
         of.delta,
         of.unit,
@@ -95,7 +95,7 @@ fn total(of: &Total) -> String {
         of.name,
         of.rounds,
         of.runs,
-        epsilon(of.epsilon, of.conjectured),
+        epsilon(of.epsilon),
         of.delta,
         of.unit,
         of.relation,
@@ -107,9 +107,8 @@ fn sum(of: &Shared) -> String {
     format!("a {unit} of {banks} institutions: ε ≤ {epsilon_upper:.4}, δ = {delta:e}, {relation}")
 }
 
-fn epsilon(of: Interval, conjectured: Option<f64>) -> String {
-    let conjectured = conjectured.map(|c| format!(" ({c:.4} conjectured)")).unwrap_or_default();
-    format!("ε in [{:.4}, {:.4}]{conjectured}", of.lower, of.upper)
+fn epsilon(of: Interval) -> String {
+    format!("ε in [{:.4}, {:.4}]", of.lower, of.upper)
 }
 
 /// The ε of listed events.
@@ -120,9 +119,6 @@ pub(super) fn certificate(certificate: &Certificate) -> String {
         &mut text,
         format_args!("ε in [{lower:.6}, {upper:.6}] at δ = {:e}", certificate.delta.get()),
     );
-    if let Some(conjectured) = certificate.conjectured {
-        line(&mut text, format_args!("conjectured  {conjectured:.6}"));
-    }
     let change =
         certificate.change.map_or("none or several".to_owned(), |change| change.to_string());
     line(&mut text, format_args!("task change  {change}"));

@@ -33,7 +33,7 @@ fn verify_says_whose_figures_they_are_within_a_screenful() {
         "replace-one: ε in",
         "a customer of 2 institutions",
         "δ = 1e-6",
-        "method rdp",
+        "method pld",
         "4 replayed bit for bit",
     ] {
         assert!(text.contains(word), "{word:?} in {text}");
@@ -76,7 +76,7 @@ fn epsilon_reads_events_and_brackets_a_known_figure() {
     let figure = |name: &str| data[name].as_f64().expect("a number");
     let noise = NoiseMultiplier::new(5.0).expect("in range");
     let exact = analytic_gaussian_epsilon(noise, Delta::new(1e-6).expect("in range"));
-    assert!(figure("epsilon_lower") <= exact && exact <= figure("epsilon_upper"), "{data}");
+    assert!(figure("lower") <= exact && exact <= figure("upper"), "{data}");
     let without = run(&["epsilon", "--events", path, "--delta", "1e-6"]);
     assert_eq!(without.status.code(), Some(64), "neither the event nor --change says");
     let nowhere = run(&["epsilon", "--events", "nowhere", "--delta", "1e-6"]);

@@ -32,7 +32,7 @@ fn each_institution_is_charged_for_what_was_accepted_of_it() {
         assert!(0.0 < bank.epsilon.lower && bank.epsilon.lower <= bank.epsilon.upper);
         assert!(bank.epsilon.upper <= bank.promise, "the plan keeps its promise");
         assert_eq!((bank.unit.as_str(), bank.relation.as_str()), ("customer", "add-remove"));
-        assert_eq!((bank.task_change.as_str(), bank.method.as_str()), ("content", "rdp"));
+        assert_eq!((bank.task_change.as_str(), bank.method.as_str()), ("content", "pld"));
     }
     assert_eq!(report.institutions.len(), BANKS.len());
 }

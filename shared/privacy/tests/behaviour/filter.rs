@@ -1,4 +1,6 @@
-use privacy::{Delta, Epsilon, Filter, FilterExceeded, Order, PrivacyError, TaskChange, epsilon};
+use privacy::{
+    Delta, Epsilon, Filter, FilterExceeded, Method, Order, PrivacyError, TaskChange, epsilon_by,
+};
 use proptest::prelude::*;
 
 use crate::event;
@@ -66,7 +68,7 @@ fn the_best_order_at_birth_is_the_certificates() {
     let delta = Delta::new(1e-6).unwrap();
     let events = [event(2.0, 0.1, 100, TaskChange::Appears)];
     let order = Filter::best_order(&events, delta).unwrap();
-    let certificate = epsilon(&events, delta).unwrap();
+    let certificate = epsilon_by(Method::Rdp, &events, delta).unwrap();
     assert_eq!(Some(order), certificate.order);
     let cap = Epsilon::new(certificate.epsilon_upper * (1.0 + 1e-9)).unwrap();
     let filter = Filter::new(cap, delta, order).unwrap();

@@ -58,7 +58,7 @@ fn an_event_survives_json() {
 #[test]
 fn a_plain_gaussian_samples_everyone() {
     let sampled = event(1.5, 1.0, 1, TaskChange::Appears).mechanism;
-    let plain = Mechanism::Gaussian { noise_multiplier: sampled.noise_multiplier() };
+    let plain = Mechanism::Gaussian { noise_multiplier: sampled.noise() };
     assert_eq!(plain.sampling_rate(), SamplingRate::ALL);
 }
 

@@ -1,0 +1,294 @@
+//! Privacy loss distributions, with a certificate: an ε or a δ between two proved bounds.
+//!
+//! Each release is a [`Line`], a pair on the line that no neighbours are told apart better than; each becomes a
+//! [`Discrete`] loss, above and below, on one mesh; [`Profile`] composes them. The mesh is refined until the two bounds
+//! are within [`GAP`] of one another.
+
+mod compose;
+mod fft;
+mod merge;
+mod mesh;
+#[cfg(test)]
+mod tests;
+
+use compose::{Profile, Repeated, Tilt};
+use fft::Fft;
+use mesh::Discrete;
+pub(crate) use mesh::{Cells, Direction, Mesh};
+
+use serde::Serialize;
+
+use crate::pair::{Line, Part};
+use crate::special::real;
+use crate::{
+    Delta, Epsilon, NoiseMultiplier, PrivacyError, analytic_gaussian_delta,
+    analytic_gaussian_epsilon,
+};
+
+/// The distance between the bounds that a certificate aims at: this, or this part of the figure.
+pub(crate) const GAP: f64 = 1e-3;
+/// The share of the gap that the first mesh is chosen for; its prediction is good to a factor of two.
+const FIRST_SHARE: f64 = 0.5;
+/// How often the mesh is refined.
+const REFINEMENTS: u32 = 8;
+/// The ε below which the gap is not aimed at in proportion.
+const FINEST: f64 = 1e-3;
+/// The length of a transform from which on a mesh is not refined beyond the need.
+const DEAR: usize = 1 << 19;
+/// The share of δ that truncation may take.
+const TRUNCATION: f64 = 1e-6;
+/// How many steps of the mesh one tilt may shift, and so the widest step.
+const TILT_STEPS: f64 = 0.5;
+/// ln of the tail of a single release that needs no tilt, negated; the rounding of a power grows with the exponent.
+const LOG_UNTILTED: f64 = 16.0;
+/// The part of δ that the rounding of transforms may take before the tilt is put on in full.
+const ROUNDING_SHARE: f64 = 1e-4;
+/// ln of the part of δ that a window may leave out.
+const LOG_MARGIN: f64 = 16.0;
+/// Relative rounding of the closed form of Gaussians alone.
+const EXACT: f64 = 1e-11;
+
+/// A figure between two bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Interval {
+    /// The figure is no less than this.
+    pub lower: f64,
+    /// The figure is no more than this.
+    pub upper: f64,
+}
+
+impl Interval {
+    /// Whether the bounds are as near as a certificate aims at.
+    pub(crate) fn is_tight(self) -> bool {
+        self.upper - self.lower <= GAP.max(GAP * self.upper)
+    }
+
+    fn join(self, other: Self) -> Self {
+        Self { lower: self.lower.max(other.lower), upper: self.upper.max(other.upper) }
+    }
+}
+
+/// ε at `delta` of `parts`; `rough` and `tilt` are a rough ε and the exponent at which δ is decided, both from Rényi divergences.
+pub(crate) fn epsilon(
+    parts: &[Part],
+    delta: f64,
+    rough: f64,
+    tilt: f64,
+) -> Result<Interval, PrivacyError> {
+    let aim = Aim::new(delta, tilt, GAP.max(GAP * rough), count(parts));
+    let wanted = |found: Interval| Wanted {
+        gap: GAP * found.upper.max(FINEST),
+        enough: GAP.max(GAP * found.upper),
+    };
+    refined(parts, aim, wanted, |profile| {
+        let (upper, lower) = profile.epsilon(delta);
+        let upper = upper.ok_or(PrivacyError::DeltaTooSmall { delta })?;
+        let rounding = profile.rounding(upper) / delta;
+        Ok(Figure { found: Interval { lower, upper }, rounding })
+    })
+}
+
+/// δ at `epsilon` of `parts`, with a rough δ and the exponent at which it is decided.
+pub(crate) fn delta(
+    parts: &[Part],
+    epsilon: f64,
+    rough: f64,
+    tilt: f64,
+) -> Result<Interval, PrivacyError> {
+    // A δ moves by about the tilt's part when ε moves by one.
+    let aim = Aim::new(rough, tilt, GAP / (1.0 + tilt), count(parts));
+    let wanted = |found: Interval| Wanted { gap: GAP * found.upper, enough: GAP * found.upper };
+    refined(parts, aim, wanted, |profile| {
+        let (upper, lower) = profile.delta(epsilon);
+        let rounding = profile.rounding(epsilon) / upper;
+        Ok(Figure { found: Interval { lower, upper }, rounding })
+    })
+}
+
+/// What one profile says, and the part of δ that is its rounding.
+struct Figure {
+    found: Interval,
+    rounding: f64,
+}
+
+/// The gap that is aimed at, and the one that is enough where the next mesh would be dear.
+struct Wanted {
+    gap: f64,
+    enough: f64,
+}
+
+/// What a mesh and a tilt are chosen for.
+#[derive(Clone, Copy)]
+struct Aim {
+    delta: f64,
+    /// The exponent at which δ is decided.
+    exponent: f64,
+    /// The distance in ε that the mesh may cause.
+    goal: f64,
+    tilt: Tilt,
+}
+
+impl Aim {
+    /// A tilt only as strong as rounding asks for: in full, it would bring out rare large losses that δ does not need.
+    ///
+    /// A tilt by the part r of what centres δ leaves a tail of about δ^((1−r)²), and the window has to hold that.
+    fn new(delta: f64, exponent: f64, goal: f64, count: f64) -> Self {
+        let log_untilted = LOG_UNTILTED - libm::log(count.max(1.0));
+        let log_delta = -libm::log(delta.clamp(f64::MIN_POSITIVE, 0.5));
+        let part = (1.0 - log_untilted / log_delta).clamp(0.0, 1.0);
+        let log_window = LOG_MARGIN + (1.0 - part) * (1.0 - part) * log_delta;
+        Self { delta, exponent, goal, tilt: Tilt { exponent: part * exponent, log_window } }
+    }
+
+    fn is_full(&self) -> bool {
+        self.tilt.exponent >= self.exponent
+    }
+
+    const fn full(&self) -> Tilt {
+        Tilt { exponent: self.exponent, log_window: 2.0 * LOG_MARGIN }
+    }
+}
+
+/// The best interval over meshes refined until it is as narrow as `wanted`, in both directions.
+fn refined(
+    parts: &[Part],
+    mut aim: Aim,
+    wanted: impl Fn(Interval) -> Wanted,
+    figure: impl Fn(&Profile) -> Result<Figure, PrivacyError>,
+) -> Result<Interval, PrivacyError> {
+    // Over and above the loss's own spread, the mesh adds (θ+1)h²/12 a release to ε above and takes half of that below.
+    let per_square = count(parts) * (aim.exponent + 1.0) / 8.0;
+    let mut step =
+        libm::sqrt(FIRST_SHARE * aim.goal / per_square).min(TILT_STEPS / (aim.exponent + 1.0));
+    let mut transforms = Vec::new();
+    let mut best: Option<Interval> = None;
+    for _ in 0..=REFINEMENTS {
+        let found = at_step(parts, step, &mut aim, &mut transforms, &figure);
+        let found = match (found, best) {
+            (Ok(found), _) => found,
+            // A finer mesh than fits: what the coarser one proved stands.
+            (Err(_), Some(best)) => return Ok(best),
+            (Err(error), None) => return Err(error),
+        };
+        let joint = best.map_or(found, |best| Interval {
+            lower: found.lower.max(best.lower),
+            upper: found.upper.min(best.upper),
+        });
+        best = Some(joint);
+        let (gap, wanted) = (joint.upper - joint.lower, wanted(joint));
+        let is_dear = transforms.iter().any(|fft: &Fft| fft.length() >= DEAR);
+        if gap <= wanted.gap || (gap <= wanted.enough && is_dear) {
+            break;
+        }
+        // The gap falls with the square of the step.
+        let gap = (found.upper - found.lower).max(f64::MIN_POSITIVE);
+        step *= libm::sqrt(0.7 * wanted.gap / gap).clamp(0.125, 0.7);
+    }
+    best.ok_or(PrivacyError::NotFinite { figure: "privacy loss distribution" })
+}
+
+/// The number of releases.
+fn count(parts: &[Part]) -> f64 {
+    parts.iter().fold(0.0, |sum, part| sum + real(part.count))
+}
+
+/// The interval on one mesh: the worse of the two directions, unless they mirror one another.
+fn at_step(
+    parts: &[Part],
+    step: f64,
+    aim: &mut Aim,
+    transforms: &mut Vec<Fft>,
+    figure: &impl Fn(&Profile) -> Result<Figure, PrivacyError>,
+) -> Result<Interval, PrivacyError> {
+    let tail = TRUNCATION * aim.delta / count(parts).max(1.0);
+    let step = aligned(parts, step);
+    let cut = parts.iter().map(|part| Cut::new(part, step, tail)).collect::<Result<Vec<_>, _>>()?;
+    let mut along = |direction: Direction| {
+        let losses: Vec<Repeated> = cut.iter().map(|cut| cut.loss(direction)).collect();
+        let figure = |tilt, transforms: &mut Vec<Fft>| {
+            figure(&Profile::new(&losses, step, tilt, transforms)?)
+        };
+        match figure(aim.tilt, transforms) {
+            Ok(Figure { found, rounding }) if rounding <= ROUNDING_SHARE => Ok(found),
+            // Heavy atoms or many points: the rounding asks for all of the tilt, from here on.
+            Ok(_) | Err(PrivacyError::DeltaTooSmall { .. }) if !aim.is_full() => {
+                aim.tilt = aim.full();
+                Ok(figure(aim.tilt, transforms)?.found)
+            }
+            Ok(Figure { found, .. }) => Ok(found),
+            Err(error) => Err(error),
+        }
+    };
+    let forward = along(Direction::Forward)?;
+    if parts.iter().all(Part::is_symmetric) {
+        return Ok(forward);
+    }
+    Ok(forward.join(along(Direction::Backward)?))
+}
+
+/// A step at most `step` on which all atoms of a lone event fall on points.
+fn aligned(parts: &[Part], step: f64) -> f64 {
+    let [part] = parts else { return step };
+    let Some((low, high)) = part.atoms() else { return step };
+    (high - low) / libm::ceil((high - low) / step)
+}
+
+/// A part's lines, cut on the mesh.
+struct Cut {
+    offset: f64,
+    count: u64,
+    above: Vec<(f64, Cells)>,
+    /// What is attained, where that is not what is above.
+    below: Option<Cells>,
+}
+
+impl Cut {
+    fn new(part: &Part, step: f64, tail: f64) -> Result<Self, PrivacyError> {
+        let heaviest = part.dominating.iter().max_by(|a, b| a.0.total_cmp(&b.0));
+        let mesh = match heaviest {
+            Some((_, line)) => Mesh::around(line, step)?,
+            None => Mesh { step, offset: 0.0 },
+        };
+        let cells = |line: &Line| Cells::new(line, mesh, tail);
+        let above = part
+            .dominating
+            .iter()
+            .map(|(weight, line)| Ok((*weight, cells(line)?)))
+            .collect::<Result<_, PrivacyError>>()?;
+        let below = part.attained.as_ref().map(cells).transpose()?;
+        Ok(Self { offset: mesh.offset, count: part.count, above, below })
+    }
+
+    fn loss(&self, direction: Direction) -> Repeated {
+        let mut loss = Discrete::default();
+        for (weight, cells) in &self.above {
+            loss.mix(*weight, &cells.loss(direction));
+        }
+        if let Some(cells) = &self.below {
+            loss.replace_lower(&cells.loss(direction));
+        }
+        let offset = match direction {
+            Direction::Forward => self.offset,
+            Direction::Backward => -self.offset,
+        };
+        Repeated { loss, offset, count: self.count }
+    }
+}
+
+/// The noise of the one Gaussian release of sensitivity 1 that `parts` amount to, if they do.
+pub(crate) fn gaussian_alone(parts: &[Part]) -> Option<NoiseMultiplier> {
+    let [part] = parts else { return None };
+    part.gaussian_shift().and_then(|shift| NoiseMultiplier::new(1.0 / shift).ok())
+}
+
+/// δ of one Gaussian release, between bounds on its rounding.
+pub(crate) fn gaussian_delta(noise: NoiseMultiplier, epsilon: Epsilon) -> Interval {
+    let delta = analytic_gaussian_delta(noise, epsilon);
+    Interval { lower: delta * (1.0 - EXACT), upper: (delta * (1.0 + EXACT)).min(1.0) }
+}
+
+/// ε of one Gaussian release, between bounds on its rounding.
+pub(crate) fn gaussian_epsilon(noise: NoiseMultiplier, delta: Delta) -> Interval {
+    let epsilon = analytic_gaussian_epsilon(noise, delta);
+    Interval { lower: epsilon * (1.0 - EXACT), upper: epsilon * (1.0 + EXACT) }
+}
