@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use ledger::digest::Digest;
 use ledger::record::{Institution, RunId};
-use privacy::{Certificate, Delta, PrivacyError, PrivacyEvent, TaskChange, UnitRelation};
+use privacy::{Certificate, Delta, Interval, PrivacyError, PrivacyEvent, TaskChange, UnitRelation};
 use round::Plan;
 
 use crate::finding::{Finding, Kind};
-use crate::report::{Beside, InstitutionReport, Interval, RunReport, RunStatus, Shared, Total};
+use crate::report::{Beside, InstitutionReport, RunReport, RunStatus, Shared, Total};
 
 /// At how many institutions one person's data is assumed to lie, for the figures printed.
 const SHARED_BANKS: [u32; 2] = [2, 3];

@@ -3,9 +3,11 @@
 //! Every command takes `--json` and then prints one envelope,
 //! `{"schema_version": 1, "status": "ok" | "failed", "exit_code": …, "data": …}`.
 
-mod epsilon;
+mod account;
+mod events;
 mod explain;
 mod output;
+mod plan;
 mod show;
 
 use std::ffi::OsString;
@@ -15,7 +17,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use ledger::digest::Digest;
-use privacy::{Delta, TaskChange};
+use serde::Serialize;
 
 use crate::verify::{Options, verify};
 use output::Output;
@@ -48,17 +50,17 @@ enum Command {
         receipts: Vec<PathBuf>,
     },
     /// The ε of a list of privacy events.
-    Epsilon {
-        /// A file with a JSON list of events, or - for standard input.
-        #[arg(long, value_name = "FILE|-")]
-        events: PathBuf,
-        /// The δ at which ε is computed.
-        #[arg(long)]
-        delta: f64,
-        /// What a change of one unit does to the tasks, for events that do not say:
-        /// appears, content or two-contents.
-        #[arg(long)]
-        change: Option<TaskChange>,
+    Epsilon(account::EpsilonArguments),
+    /// The δ of a list of privacy events.
+    Delta(account::DeltaArguments),
+    /// The noise, the sampling rate or the number of releases that just keeps a promise.
+    Calibrate(account::CalibrateArguments),
+    /// ε over δ, or the Rényi divergence over its order.
+    Curve(account::CurveArguments),
+    /// What a plan costs each institution, before anybody signs it.
+    Plan {
+        /// The plan's file.
+        plan: PathBuf,
     },
     /// What an exit code means, and what to do.
     Explain {
@@ -89,16 +91,18 @@ fn answer(Arguments { command, json }: Arguments) -> Output {
             let text = show::report(&report);
             Output::of(json, report.exit_code(), &report, text)
         }
-        Command::Epsilon { events, delta, change } => {
-            let delta = Delta::new(delta).map_err(|error| (USAGE, error.to_string()));
-            match delta.and_then(|delta| epsilon::certificate(&events, delta, change)) {
-                Ok(certificate) => {
-                    let text = show::certificate(&certificate);
-                    Output::of(json, 0, &certificate, text)
-                }
-                Err((code, message)) => Output::failure(code, &message, json),
-            }
+        Command::Epsilon(arguments) => match account::epsilon(&arguments) {
+            // A batch has been answered line by line.
+            Ok(None) => Output::nothing(),
+            Ok(Some(priced)) => Output::of(json, 0, &priced, show::priced(&priced)),
+            Err((code, message)) => Output::failure(code, &message, json),
+        },
+        Command::Delta(arguments) => shown(json, account::delta(&arguments), show::loss),
+        Command::Calibrate(arguments) => {
+            shown(json, account::calibrate(&arguments), show::calibrated)
         }
+        Command::Curve(arguments) => shown(json, account::curve(&arguments), show::curve),
+        Command::Plan { plan } => shown(json, plan::price(&plan), show::price),
         Command::Explain { code } => {
             let known = explain::explain(code)
                 .map(|explanation| Output::of(json, 0, &explanation, explanation.to_string()));
@@ -106,5 +110,17 @@ fn answer(Arguments { command, json }: Arguments) -> Output {
                 Output::failure(USAGE, &format!("expected 0 to 10 or 64, got {code}"), json)
             })
         }
+    }
+}
+
+/// An answer, or why there is none.
+fn shown<T: Serialize>(
+    json: bool,
+    answer: Result<T, events::Refused>,
+    text: impl Fn(&T) -> String,
+) -> Output {
+    match answer {
+        Ok(data) => Output::of(json, 0, &data, text(&data)),
+        Err((code, message)) => Output::failure(code, &message, json),
     }
 }

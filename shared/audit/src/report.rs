@@ -1,5 +1,6 @@
 //! What an audit found out.
 
+use privacy::Interval;
 use serde::Serialize;
 
 use crate::finding::Finding;
@@ -144,16 +145,6 @@ pub struct Shared {
     /// The sum of the largest δ.
     pub delta: f64,
 }
-
-/// Two proved bounds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Interval {
-    /// No smaller value is true.
-    pub lower: f64,
-    /// No larger value is needed.
-    pub upper: f64,
-}
-
 /// A member that the log convicts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Conviction {

@@ -120,10 +120,10 @@ fn greatest(
     let unattainable = PrivacyError::Unattainable { target: target.get(), delta: delta.get() };
     // By Rényi divergences first, which is quick; a certificate is never above, so what they allow is the safe end.
     let by_rdp = |log| excess(Method::Rdp, log);
-    let rough = closed(bracket(range, libm::log(start), 1.0, &by_rdp)?, &by_rdp)?;
+    let rough = closed(bracket(range, libm::log(start), 1.0, by_rdp)?, by_rdp)?;
     let by_pld = |log| excess(Method::Pld, log);
     let start = rough.ok_or(unattainable)?;
-    closed(bracket(range, start, 0.02, &by_pld)?, &by_pld)?.map(libm::exp).ok_or(unattainable)
+    closed(bracket(range, start, 0.02, by_pld)?, by_pld)?.map(libm::exp).ok_or(unattainable)
 }
 
 /// Two ends, and the excess there: the first is within the promise if any is, the second is not unless all are.
@@ -145,9 +145,9 @@ fn bracket(
     loop {
         let value = excess(at)?;
         if value <= 0.0 {
-            found.good = Some((at, value))
+            found.good = Some((at, value));
         } else {
-            found.bad = Some((at, value))
+            found.bad = Some((at, value));
         }
         let next = match found {
             Bracket { good: Some(_), bad: Some(_) } => return Ok(found),

@@ -4,7 +4,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use serde::ser::SerializeStruct as _;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::convert::{best_order, epsilon_at};
 use crate::pair::{Part, parts};
@@ -13,7 +13,7 @@ use crate::rdp::sum;
 use crate::{Delta, Epsilon, Order, PrivacyError, PrivacyEvent, TaskChange};
 
 /// How an upper bound is proved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
     /// The distribution of the privacy loss, composed with every error on the safe side.

@@ -41,6 +41,11 @@ impl Output {
         Self { text, code: 0, to_stderr: false }
     }
 
+    /// Everything has been said.
+    pub(super) const fn nothing() -> Self {
+        Self { text: String::new(), code: 0, to_stderr: false }
+    }
+
     /// No answer, and why.
     pub(super) fn failure(code: u8, error: &str, json: bool) -> Self {
         let text = if json { envelope(code, &Failure { error }) } else { error.to_owned() };
@@ -50,6 +55,9 @@ impl Output {
     /// Prints it. A reader that has gone away changes no verdict.
     pub(super) fn print(&self) -> ExitCode {
         let text = self.text.trim_end();
+        if text.is_empty() {
+            return ExitCode::from(self.code);
+        }
         let _ = if self.to_stderr {
             writeln!(io::stderr().lock(), "{text}")
         } else {

@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
-use privacy::Certificate;
+use privacy::{Certificate, Interval, TaskChange};
 
+use super::account::{Calibrated, Curve, Loss, Priced};
+use super::plan::{Lifetime, Price};
 use crate::finding::Kind;
-use crate::report::{InstitutionReport, Interval, Report, RunReport, RunStatus, Shared, Total};
+use crate::report::{InstitutionReport, Report, RunReport, RunStatus, Shared, Total};
 
 /// How many lines each list may take.
 const LINES_MAX: usize = 6;
@@ -111,18 +113,122 @@ fn epsilon(of: Interval) -> String {
     format!("ε in [{:.4}, {:.4}]", of.lower, of.upper)
 }
 
-/// The ε of listed events.
-pub(super) fn certificate(certificate: &Certificate) -> String {
+/// The ε of listed events, and beside it that of the other task changes.
+pub(super) fn priced(priced: &Priced) -> String {
+    let mut text = certificate(&priced.certificate);
+    for other in &priced.beside {
+        let (lower, upper) = (other.epsilon_lower, other.epsilon_upper);
+        let change = other.change.map(|change| change.to_string()).unwrap_or_default();
+        line(
+            &mut text,
+            format_args!("{change:<13}ε in [{lower:.6}, {upper:.6}], {}", meaning(other.change)),
+        );
+    }
+    text
+}
+
+fn certificate(certificate: &Certificate) -> String {
     let mut text = String::new();
     let (lower, upper) = (certificate.epsilon_lower, certificate.epsilon_upper);
-    line(
-        &mut text,
-        format_args!("ε in [{lower:.6}, {upper:.6}] at δ = {:e}", certificate.delta.get()),
-    );
+    let delta = certificate.delta.get();
+    line(&mut text, format_args!("ε in [{lower:.6}, {upper:.6}] at δ = {delta:e}"));
     let change =
         certificate.change.map_or("none or several".to_owned(), |change| change.to_string());
+    line(
+        &mut text,
+        format_args!("unit         what one task holds; {}", meaning(certificate.change)),
+    );
     line(&mut text, format_args!("task change  {change}"));
-    line(&mut text, format_args!("method       {}", certificate.method));
+    let order = certificate.order.map(|order| format!(" at order {order:.4}")).unwrap_or_default();
+    line(&mut text, format_args!("method       {}{order}", certificate.method));
+    if !certificate.is_tight() {
+        line(
+            &mut text,
+            format_args!("the bounds could not be brought within 0.001 or a part in a thousand"),
+        );
+    }
+    text
+}
+
+/// Between which data sets a task change lies.
+const fn meaning(change: Option<TaskChange>) -> &'static str {
+    match change {
+        Some(TaskChange::Appears) => "add or remove one unit (one unit a task)",
+        Some(TaskChange::ContentChanges) => {
+            "replace one unit (one unit a task), or add or remove one (buckets)"
+        }
+        Some(TaskChange::TwoContentsChange) => "replace one unit (buckets)",
+        None => "no common relation",
+    }
+}
+
+/// The δ of listed events.
+pub(super) fn loss(loss: &Loss) -> String {
+    let Interval { lower, upper } = loss.delta;
+    format!(
+        "δ in [{lower:.6e}, {upper:.6e}] at ε = {}\nmethod       {}\n",
+        loss.epsilon, loss.method
+    )
+}
+
+/// A parameter that was found.
+pub(super) fn calibrated(found: &Calibrated) -> String {
+    let event = serde_json::to_string(&found.event).unwrap_or_default();
+    format!("{event}\n{}", certificate(&found.certificate))
+}
+
+/// A curve, a point a line.
+pub(super) fn curve(curve: &Curve) -> String {
+    let mut text = String::new();
+    match curve {
+        Curve::Rdp(points) => {
+            for point in points {
+                line(
+                    &mut text,
+                    format_args!("order {:<12} divergence {:.9}", point.order, point.value),
+                );
+            }
+        }
+        Curve::Pld(points) => {
+            for point in points {
+                let (delta, lower, upper) =
+                    (point.delta.get(), point.epsilon_lower, point.epsilon_upper);
+                line(&mut text, format_args!("δ = {delta:<8e} ε in [{lower:.6}, {upper:.6}]"));
+            }
+        }
+    }
+    text
+}
+
+/// What a plan costs.
+pub(super) fn price(price: &Price) -> String {
+    let mut text = String::new();
+    line(&mut text, format_args!("plan         {} {}", price.name, price.digest));
+    line(
+        &mut text,
+        format_args!(
+            "promise      ε = {} per {}, {}, over {} rounds",
+            price.promise, price.unit, price.relation, price.rounds
+        ),
+    );
+    for of in &price.relations {
+        let (lower, upper) = (of.certificate.epsilon_lower, of.certificate.epsilon_upper);
+        line(
+            &mut text,
+            format_args!(
+                "{:<13}ε in [{lower:.4}, {upper:.4}] at δ = {:e}; tasks: {}; method {}",
+                of.relation,
+                of.certificate.delta.get(),
+                of.task_change,
+                of.certificate.method
+            ),
+        );
+        let Lifetime { order, rdp, epsilon } = of.lifetime;
+        line(
+            &mut text,
+            format_args!("  of a lifetime {rdp:.6} at order {order:.3}: ε = {epsilon:.4} if alone"),
+        );
+    }
     text
 }
 

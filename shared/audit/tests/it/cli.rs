@@ -73,12 +73,12 @@ fn epsilon_reads_events_and_brackets_a_known_figure() {
     let path = path.to_str().expect("text");
     let args = ["epsilon", "--events", path, "--delta", "1e-6", "--change", "appears", "--json"];
     let data = envelope(&run(&args));
-    let figure = |name: &str| data[name].as_f64().expect("a number");
+    let figure = |name: &str| data["epsilon"][name].as_f64().expect("a number");
     let noise = NoiseMultiplier::new(5.0).expect("in range");
     let exact = analytic_gaussian_epsilon(noise, Delta::new(1e-6).expect("in range"));
     assert!(figure("lower") <= exact && exact <= figure("upper"), "{data}");
-    let without = run(&["epsilon", "--events", path, "--delta", "1e-6"]);
-    assert_eq!(without.status.code(), Some(64), "neither the event nor --change says");
+    let without = envelope(&run(&["epsilon", "--events", path, "--delta", "1e-6", "--json"]));
+    assert_eq!(without["change"], "appears", "the default");
     let nowhere = run(&["epsilon", "--events", "nowhere", "--delta", "1e-6"]);
     assert_eq!(nowhere.status.code(), Some(5));
     let wrong = run(&["epsilon", "--events", path, "--delta", "2"]);
@@ -116,7 +116,8 @@ fn epsilon_refuses_events_that_it_does_not_know() {
         format!("[{{{poisson}}}]"),
         format!(r#"[{{{poisson}, "sampling_rate": 1.5}}]"#),
         format!(r#"[{{{poisson}, "sampling_rate": 0.5, "rate": 0.5}}]"#),
-        r#"[{"mechanism": "laplace", "scale": 1.0, "count": 1}]"#.to_owned(),
+        r#"[{"mechanism": "shuffle", "scale": 1.0, "count": 1}]"#.to_owned(),
+        r#"[{"mechanism": "laplace", "noise_multiplier": 1.0, "count": 1}]"#.to_owned(),
         r#"[{"mechanism": "gaussian", "noise_multiplier": 0.0, "count": 1}]"#.to_owned(),
         "{}".to_owned(),
         String::new(),

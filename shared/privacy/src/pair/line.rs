@@ -22,8 +22,11 @@ pub(crate) enum Noise {
     Laplace,
 }
 
-/// A side of a pair: weights, all above 0 and 1 in sum, and shifts of the noise.
-type Side = Vec<(f64, f64)>;
+/// A weight above 0, and a shift of the noise.
+pub(crate) type Moved = (f64, f64);
+
+/// A side of a pair; its weights are 1 in sum.
+type Side = Vec<Moved>;
 
 /// Two mixtures of translates of one noise whose privacy loss ln(p/q) never falls from left to right.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,7 +82,7 @@ impl Line {
     }
 
     /// The noise, and the two sides.
-    pub(crate) fn sides(&self) -> (Noise, &[(f64, f64)], &[(f64, f64)]) {
+    pub(crate) fn sides(&self) -> (Noise, &[Moved], &[Moved]) {
         (self.noise, self.p.as_slice(), self.q.as_slice())
     }
 
@@ -127,7 +130,7 @@ impl Line {
         let (rate, shift) = match self.p.as_slice() {
             [(_, shift)] => (1.0, *shift),
             [_, (rate, shift)] => (*rate, *shift),
-            _ => return self.search(loss, near),
+            _ => return Ok(self.search(loss, near)),
         };
         let place = match (self.noise, self.against) {
             // 1 − q + q·y = eˡ, with y the density ratio of the moved noise.
@@ -167,13 +170,13 @@ impl Line {
     }
 
     /// [`Line::place`] for a smooth loss with no closed inverse: Newton's method, and bisection where that strays.
-    fn search(&self, loss: f64, near: f64) -> Result<f64, PrivacyError> {
+    fn search(&self, loss: f64, near: f64) -> f64 {
         let accuracy = 4.0 * ROUNDING * (1.0 + loss.abs());
         let mut place = near;
         for _ in 0..NEWTON_STEPS {
             let (at, slope) = self.loss_and_slope(place);
             if (at - loss).abs() <= accuracy {
-                return Ok(place);
+                return place;
             }
             let next = place - (at - loss) / slope;
             if !next.is_finite() || (next - near).abs() > FAR {
@@ -183,16 +186,16 @@ impl Line {
         }
         let (mut low, mut high) = (near - FAR, near + FAR);
         if self.loss(low) > loss {
-            return Ok(f64::NEG_INFINITY);
+            return f64::NEG_INFINITY;
         }
         if self.loss(high) <= loss {
-            return Ok(f64::INFINITY);
+            return f64::INFINITY;
         }
         for _ in 0..BISECTIONS {
             let middle = 0.5 * (low + high);
             if self.loss(middle) > loss { high = middle } else { low = middle }
         }
-        Ok(low)
+        low
     }
 
     /// The loss and its derivative under Gaussian noise; not finite where an exponent overflows.

@@ -365,9 +365,9 @@ impl Side {
             power *= decay;
         };
         if s > 0.0 {
-            self.mass.iter().rev().for_each(&mut add)
+            self.mass.iter().rev().for_each(&mut add);
         } else {
-            self.mass.iter().for_each(&mut add)
+            self.mass.iter().for_each(&mut add);
         }
         libm::log(sum)
     }
@@ -420,7 +420,7 @@ fn convolved(tilted: &[Tilted], fft: &Fft, first: i64) -> (Moved, Moved) {
         let mut circle = vec![Complex::default(); length];
         place(upper, &mut circle, |slot, p| slot.re += p);
         place(lower, &mut circle, |slot, p| slot.im += p);
-        circle.rotate_left(usize::try_from(first.rem_euclid(length as i64)).unwrap_or(0));
+        circle.rotate_left(around(first, length));
         let upper = circle.iter().map(|v| v.re).collect();
         return ((upper, 0.0), (circle.iter().map(|v| v.im).collect(), 0.0));
     }
@@ -457,7 +457,7 @@ fn convolved(tilted: &[Tilted], fft: &Fft, first: i64) -> (Moved, Moved) {
     let rounding = size * (fft.relative_error() + 4.0 * ROUNDING) + f64::MIN_POSITIVE;
     let (upper_error, lower_error) =
         (scale * (upper_error + rounding), scale * (lower_error + rounding));
-    let turn = usize::try_from(first.rem_euclid(length as i64)).unwrap_or(0);
+    let turn = around(first, length);
     buffer.rotate_left(turn);
     let (up, down) = (upper_error * (1.0 + 1e-6), lower_error * (1.0 + 1e-6));
     let upper = buffer.iter().map(|v| (v.re * scale).max(0.0) + up).collect();
@@ -468,10 +468,16 @@ fn convolved(tilted: &[Tilted], fft: &Fft, first: i64) -> (Moved, Moved) {
 /// Masses, and by how much each was moved to its safe side.
 type Moved = (Vec<f64>, f64);
 
+/// The slot of a point on a circle of `length` slots.
+fn around(point: i64, length: usize) -> usize {
+    let length = i64::try_from(length).unwrap_or(i64::MAX);
+    usize::try_from(point.rem_euclid(length)).unwrap_or(0)
+}
+
 /// Adds a side's masses to the circle.
 fn place(side: &Side, circle: &mut [Complex], add: impl Fn(&mut Complex, f64)) {
     let length = circle.len();
-    let start = usize::try_from(side.first.rem_euclid(length as i64)).unwrap_or(0);
+    let start = around(side.first, length);
     let mut rest = side.mass.as_slice();
     let mut from = start;
     while !rest.is_empty() {

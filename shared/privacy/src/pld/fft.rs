@@ -187,6 +187,7 @@ fn turn(j: usize, n: usize) -> Complex {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 mod tests {
     use super::*;
 

@@ -85,7 +85,7 @@ pub(crate) struct Cells {
     mesh: Mesh,
     /// The lower edge of the first cell, in half steps from the offset; even.
     first: i64,
-    cells: Vec<(Mass, Mass)>,
+    inner: Vec<(Mass, Mass)>,
     /// What is left of the first cell, and right of the last.
     below: (Mass, Mass),
     above: (Mass, Mass),
@@ -206,7 +206,7 @@ impl Cells {
             .map_or_else(Default::default, |last| line.between(&last, &line.cut(f64::INFINITY)));
         let edge_error =
             line.place_error(farthest) + ON_EDGE * half * if atoms.is_some() { 1.0 } else { 0.0 };
-        Ok(Self { mesh, first, cells, below, above, edge_error })
+        Ok(Self { mesh, first, inner: cells, below, above, edge_error })
     }
 
     /// The loss of `direction` on the mesh, whose points are those of this one or, backward, their negatives.
@@ -215,7 +215,7 @@ impl Cells {
             Direction::Forward => (p, q),
             Direction::Backward => (q, p),
         };
-        let mut cells: Vec<(Mass, Mass)> = self.cells.iter().map(turned).collect();
+        let mut cells: Vec<(Mass, Mass)> = self.inner.iter().map(turned).collect();
         let (mut below, mut above) = (turned(&self.below), turned(&self.above));
         let (mut first, mut offset) = (self.first / 2, self.mesh.offset);
         if direction == Direction::Backward {

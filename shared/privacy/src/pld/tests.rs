@@ -50,6 +50,7 @@ proptest! {
         mu in between(1e-3, 30.0), count in between(1.0, 1e6), delta in between(1e-15, 0.1),
         mirrored in any::<bool>(),
     ) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below 1e6")]
         let count = count as u64;
         let shift = mu / libm::sqrt(real(count));
         let line = if mirrored {
