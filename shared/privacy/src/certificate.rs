@@ -151,6 +151,7 @@ pub fn epsilon_by(
     match pld::epsilon(&parts, delta.get(), rough, tilt) {
         Ok(found) if rdp.is_ok_and(|(_, upper)| upper < found.upper) => by_rdp(found.lower),
         Ok(found) => Ok(certificate(found, method, None)),
+        Err(PrivacyError::Contradiction) => Err(PrivacyError::Contradiction),
         Err(_) => by_rdp(0.0),
     }
 }
@@ -183,6 +184,7 @@ pub fn delta(
     }
     match pld::delta(&parts, epsilon.get(), by_rdp, order.get() - 1.0) {
         Ok(found) => Ok(Interval { lower: found.lower, upper: found.upper.min(by_rdp) }),
+        Err(PrivacyError::Contradiction) => Err(PrivacyError::Contradiction),
         Err(_) => Ok(rough),
     }
 }

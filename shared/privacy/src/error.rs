@@ -62,6 +62,9 @@ pub enum PrivacyError {
     /// A privacy loss would need more points than are allowed.
     #[error("the privacy loss needs a finer mesh than fits in memory")]
     TooFine,
+    /// A lower bound came out above an upper one: a fault of the program, so neither is given.
+    #[error("the bounds of the privacy loss contradict one another: please report these events")]
+    Contradiction,
     /// No pair of distributions is proved to dominate the event.
     #[error("no bound is proved for {event}, so it cannot be charged")]
     NotProved {

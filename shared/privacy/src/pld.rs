@@ -41,8 +41,12 @@ const TRUNCATION: f64 = 1e-6;
 const TILT_STEPS: f64 = 0.5;
 /// ln of the tail of a single release that needs no tilt, negated; the rounding of a power grows with the exponent.
 const LOG_UNTILTED: f64 = 16.0;
-/// The part of δ that the rounding of transforms may take before the tilt is put on in full.
-const ROUNDING_SHARE: f64 = 1e-4;
+/// The part of the exponent at which δ is decided that is added to the tilt at a time, and the most that it becomes: losses with a
+/// heavy tail take more than what centres them.
+const TILT_PACE: f64 = 0.4;
+const TILT_MOST: f64 = 3.0;
+/// The part of δ that rounding and the window may take before a stronger tilt is tried.
+const DOUBT: f64 = 1e-3;
 /// ln of the part of δ that a window may leave out.
 const LOG_MARGIN: f64 = 16.0;
 /// Relative rounding of the closed form of Gaussians alone.
@@ -63,6 +67,12 @@ impl Interval {
         self.upper - self.lower <= GAP.max(GAP * self.upper)
     }
 
+    /// What two intervals of the same figure leave.
+    fn meet(self, other: Self) -> Self {
+        Self { lower: self.lower.max(other.lower), upper: self.upper.min(other.upper) }
+    }
+
+    /// The interval of the worse of two directions.
     fn join(self, other: Self) -> Self {
         Self { lower: self.lower.max(other.lower), upper: self.upper.max(other.upper) }
     }
@@ -83,8 +93,10 @@ pub(crate) fn epsilon(
     refined(parts, aim, wanted, |profile| {
         let (upper, lower) = profile.epsilon(delta);
         let upper = upper.ok_or(PrivacyError::DeltaTooSmall { delta })?;
-        let rounding = profile.rounding(upper) / delta;
-        Ok(Figure { found: Interval { lower, upper }, rounding })
+        // Where the upper bound is far off, it is far off because of the doubt.
+        let near = if upper > 2.0 * lower + 0.1 { lower } else { upper };
+        let doubt = profile.doubt(near) / delta;
+        Ok(Figure { found: Interval { lower, upper }, doubt })
     })
 }
 
@@ -100,15 +112,15 @@ pub(crate) fn delta(
     let wanted = |found: Interval| Wanted { gap: GAP * found.upper, enough: GAP * found.upper };
     refined(parts, aim, wanted, |profile| {
         let (upper, lower) = profile.delta(epsilon);
-        let rounding = profile.rounding(epsilon) / upper;
-        Ok(Figure { found: Interval { lower, upper }, rounding })
+        let doubt = profile.doubt(epsilon) / upper;
+        Ok(Figure { found: Interval { lower, upper }, doubt })
     })
 }
 
-/// What one profile says, and the part of δ that is its rounding.
+/// What one profile says, and the part of δ that is its rounding and what lies outside its window.
 struct Figure {
     found: Interval,
-    rounding: f64,
+    doubt: f64,
 }
 
 /// The gap that is aimed at, and the one that is enough where the next mesh would be dear.
@@ -125,7 +137,8 @@ struct Aim {
     exponent: f64,
     /// The distance in ε that the mesh may cause.
     goal: f64,
-    tilt: Tilt,
+    /// Forward and backward.
+    tilts: [Tilt; 2],
 }
 
 impl Aim {
@@ -137,15 +150,21 @@ impl Aim {
         let log_delta = -libm::log(delta.clamp(f64::MIN_POSITIVE, 0.5));
         let part = (1.0 - log_untilted / log_delta).clamp(0.0, 1.0);
         let log_window = LOG_MARGIN + (1.0 - part) * (1.0 - part) * log_delta;
-        Self { delta, exponent, goal, tilt: Tilt { exponent: part * exponent, log_window } }
+        let tilt = Tilt { exponent: part * exponent, log_window };
+        Self { delta, exponent, goal, tilts: [tilt; 2] }
     }
 
-    fn is_full(&self) -> bool {
-        self.tilt.exponent >= self.exponent
-    }
-
-    const fn full(&self) -> Tilt {
-        Tilt { exponent: self.exponent, log_window: 2.0 * LOG_MARGIN }
+    /// A stronger tilt with a window that holds all of δ; none if the tilt has become too strong.
+    ///
+    /// Heavy atoms and many points ask for it because of rounding, rare losses because of the window; a little may be enough.
+    fn stronger(&self, tilt: Tilt) -> Option<Tilt> {
+        let log_delta = -libm::log(self.delta.clamp(f64::MIN_POSITIVE, 0.5));
+        let log_window = LOG_MARGIN + log_delta;
+        if tilt.log_window < log_window {
+            return Some(Tilt { log_window, ..tilt });
+        }
+        let exponent = tilt.exponent + TILT_PACE * self.exponent;
+        (exponent <= TILT_MOST * self.exponent).then_some(Tilt { exponent, log_window })
     }
 }
 
@@ -162,7 +181,9 @@ fn refined(
         libm::sqrt(FIRST_SHARE * aim.goal / per_square).min(TILT_STEPS / (aim.exponent + 1.0));
     let mut transforms = Vec::new();
     let mut best: Option<Interval> = None;
-    for _ in 0..=REFINEMENTS {
+    // Where the pair below is not the one above, no mesh brings the bounds together.
+    let attained = parts.iter().all(|part| part.attained.is_none());
+    for _ in 0..=if attained { REFINEMENTS } else { 1 } {
         let found = at_step(parts, step, &mut aim, &mut transforms, &figure);
         let found = match (found, best) {
             (Ok(found), _) => found,
@@ -170,10 +191,11 @@ fn refined(
             (Err(_), Some(best)) => return Ok(best),
             (Err(error), None) => return Err(error),
         };
-        let joint = best.map_or(found, |best| Interval {
-            lower: found.lower.max(best.lower),
-            upper: found.upper.min(best.upper),
-        });
+        let joint = best.map_or(found, |best| best.meet(found));
+        // Both are proved, so this would be a fault of the program: no figure is better than a wrong one.
+        if joint.lower > joint.upper {
+            return Err(PrivacyError::Contradiction);
+        }
         best = Some(joint);
         let (gap, wanted) = (joint.upper - joint.lower, wanted(joint));
         let is_dear = transforms.iter().any(|fft: &Fft| fft.length() >= DEAR);
@@ -203,27 +225,56 @@ fn at_step(
     let tail = TRUNCATION * aim.delta / count(parts).max(1.0);
     let step = aligned(parts, step);
     let cut = parts.iter().map(|part| Cut::new(part, step, tail)).collect::<Result<Vec<_>, _>>()?;
-    let mut along = |direction: Direction| {
+    let mut along = |direction: Direction, enough: f64| {
         let losses: Vec<Repeated> = cut.iter().map(|cut| cut.loss(direction)).collect();
-        let figure = |tilt, transforms: &mut Vec<Fft>| {
+        best_tilt(aim, direction, enough, |tilt| {
             figure(&Profile::new(&losses, step, tilt, transforms)?)
-        };
-        match figure(aim.tilt, transforms) {
-            Ok(Figure { found, rounding }) if rounding <= ROUNDING_SHARE => Ok(found),
-            // Heavy atoms or many points: the rounding asks for all of the tilt, from here on.
-            Ok(_) | Err(PrivacyError::DeltaTooSmall { .. }) if !aim.is_full() => {
-                aim.tilt = aim.full();
-                Ok(figure(aim.tilt, transforms)?.found)
-            }
-            Ok(Figure { found, .. }) => Ok(found),
-            Err(error) => Err(error),
-        }
+        })
     };
-    let forward = along(Direction::Forward)?;
+    let forward = along(Direction::Forward, 0.0)?;
     if parts.iter().all(Part::is_symmetric) {
         return Ok(forward);
     }
-    Ok(forward.join(along(Direction::Backward)?))
+    // The other direction matters only as far as it is worse.
+    Ok(forward.join(along(Direction::Backward, forward.upper)?))
+}
+
+/// What all tilts prove that are tried until rounding and the window leave no doubt, or the figure is at most `enough`. The one that
+/// leaves the least doubt is remembered.
+fn best_tilt(
+    aim: &mut Aim,
+    direction: Direction,
+    enough: f64,
+    mut figure: impl FnMut(Tilt) -> Result<Figure, PrivacyError>,
+) -> Result<Interval, PrivacyError> {
+    let [forward, backward] = aim.tilts;
+    let mut tilt = if direction == Direction::Forward { forward } else { backward };
+    let (mut least, mut chosen, mut best) = (f64::INFINITY, tilt, None::<Interval>);
+    let failure = loop {
+        let stronger = aim.stronger(tilt);
+        match figure(tilt) {
+            Ok(Figure { found, doubt }) => {
+                let joint = best.map_or(found, |best| best.meet(found));
+                best = Some(joint);
+                if doubt < least {
+                    (least, chosen) = (doubt, tilt);
+                }
+                // A stronger tilt that leaves more doubt brings out losses that nobody asked for.
+                if doubt <= DOUBT || doubt > 4.0 * least || joint.upper <= enough {
+                    break None;
+                }
+            }
+            Err(error) if stronger.is_none() => break Some(error),
+            Err(_) => {}
+        }
+        let Some(next) = stronger else { break None };
+        tilt = next;
+    };
+    aim.tilts = match direction {
+        Direction::Forward => [chosen, backward],
+        Direction::Backward => [forward, chosen],
+    };
+    best.ok_or_else(|| failure.unwrap_or(PrivacyError::DeltaTooSmall { delta: aim.delta }))
 }
 
 /// A step at most `step` on which all atoms of a lone event fall on points.

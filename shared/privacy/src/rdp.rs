@@ -7,7 +7,7 @@ use crate::special::{log_add, log_sum, real};
 use crate::{Order, PrivacyError, PrivacyEvent};
 
 /// Points of the mesh that the divergence of Laplace noise is bounded on.
-const LAPLACE_POINTS: f64 = 4096.0;
+const LAPLACE_POINTS: f64 = 512.0;
 
 /// The Rényi divergence of one run of the event's mechanism, its `count` left aside, at `order`: an upper bound, rounded up.
 ///

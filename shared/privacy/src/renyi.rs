@@ -13,7 +13,7 @@ const LOG_ACCURACY: f64 = 60.0;
 /// How far the quadrature goes beyond the outermost place where the integrand can peak.
 const MARGIN: f64 = 14.0;
 /// Beyond this many nodes a closed bound takes over.
-const NODES_MAX: f64 = 65_536.0;
+const NODES_MAX: f64 = 16_384.0;
 
 /// A mixture of unit-variance Gaussians, one of them at zero.
 #[derive(Clone, Debug)]

@@ -111,7 +111,7 @@ genesis = "{genesis}"
 name = "none"
 unit = "customer"
 relation = "add-remove"
-epsilon = 3.0
+epsilon = 4.0
 delta = 1e-6
 [allow]
 applications = ["benchmark"]

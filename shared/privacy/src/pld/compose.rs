@@ -17,6 +17,8 @@ use crate::pld::merge::SUNK;
 use crate::pld::mesh::Discrete;
 use crate::special::{least, real};
 
+/// ln of the largest factor that takes a tilt off.
+const LOG_SCALE_MAX: f64 = 600.0;
 /// ln of the largest moment that is tried.
 const LOG_MOMENT_MAX: f64 = 600.0;
 /// The longest transform, as a binary logarithm.
@@ -51,6 +53,8 @@ pub(crate) struct Profile {
     step: f64,
     tilt: f64,
     log_window: f64,
+    /// What lies above the window, at most.
+    beyond: f64,
     /// The loss of the window's first point.
     start: f64,
     /// How far the composed loss may be above its point in the pair above, and below it in the pair below.
@@ -168,6 +172,7 @@ impl Profile {
             step,
             tilt,
             log_window,
+            beyond,
             start,
             loss_error,
             sunk,
@@ -191,9 +196,10 @@ impl Profile {
     pub(crate) fn delta(&self, epsilon: f64) -> (f64, f64) {
         let shifted = epsilon - self.loss_error;
         // Below the window nothing is known from above, and from below that δ is no less than at its first point.
-        let upper = if shifted < self.start { 1.0 } else { self.tail(&self.upper, shifted) };
+        let upper =
+            if shifted < self.start { 1.0 } else { self.tail(&self.upper, shifted).unwrap_or(1.0) };
         let raised = (epsilon + self.sunk).max(self.start);
-        let lower = self.tail(&self.lower, raised) - self.wrapped(raised);
+        let lower = self.tail(&self.lower, raised).unwrap_or(0.0) - self.wrapped(raised);
         let above = upper + self.upper.infinite;
         ((above * (1.0 + self.slack)).min(1.0), (lower * (1.0 - self.slack)).max(0.0))
     }
@@ -201,20 +207,26 @@ impl Profile {
     /// ε at δ: a bound from above, none if δ cannot be certified, and one from below.
     pub(crate) fn epsilon(&self, delta: f64) -> (Option<f64>, f64) {
         let left = delta * (1.0 - self.slack) - self.upper.infinite * (1.0 + self.slack);
-        let upper = (left > 0.0).then(|| {
-            let crossing = self.crossing(&self.upper, |_| left).unwrap_or(self.start);
-            (crossing + self.loss_error).max(0.0)
+        let crossing = (left > 0.0).then(|| self.crossing(&self.upper, |_| left)).and_then(|at| {
+            // Below δ in the whole window: its first point is a bound, if it can be read.
+            at.or_else(|| self.is_readable().then_some(self.start))
         });
+        let upper = crossing.map(|crossing| (crossing + self.loss_error).max(0.0));
         let lower = self
             .crossing(&self.lower, |epsilon| delta * (1.0 + self.slack) + self.wrapped(epsilon));
         (upper, lower.map_or(0.0, |lower| (lower - self.sunk).max(0.0)))
     }
 
-    /// What the rounding of transforms adds to the bounds of δ at ε, roughly.
-    pub(crate) fn rounding(&self, epsilon: f64) -> f64 {
+    /// About how much of the bounds of δ at ε is the rounding of transforms and what lies outside the window.
+    pub(crate) fn doubt(&self, epsilon: f64) -> f64 {
         let points = real(self.upper.tilted.len() as u64).min(1.0 / (self.tilt * self.step));
         let of = |bound: &Bound| bound.moved * libm::exp(bound.log_moment - self.tilt * epsilon);
-        points * of(&self.upper).max(of(&self.lower))
+        points * of(&self.upper).max(of(&self.lower)) + self.beyond + self.wrapped(epsilon)
+    }
+
+    /// Whether the tilt can be taken off everywhere in the window.
+    fn is_readable(&self) -> bool {
+        self.upper.log_moment - self.tilt * (self.start - self.step) <= LOG_SCALE_MAX
     }
 
     /// What wrap-around can have added to δ of the pair below, at ε.
@@ -222,8 +234,8 @@ impl Profile {
         2.0 * libm::exp(self.lower.log_moment - self.tilt * epsilon - self.log_window)
     }
 
-    /// Σ p(l)(1 − e^(ε−l)) over the points l above ε.
-    fn tail(&self, bound: &Bound, epsilon: f64) -> f64 {
+    /// Σ p(l)(1 − e^(ε−l)) over the points l above ε; none if the tilt is too strong to be taken off.
+    fn tail(&self, bound: &Bound, epsilon: f64) -> Option<f64> {
         let mut sums = Sums::new(self.step, self.tilt);
         let mut loss = self.at(bound.tilted.len());
         for (point, &mass) in bound.tilted.iter().enumerate().rev() {
@@ -237,17 +249,22 @@ impl Profile {
         // `loss` is now the point at ε or below, and the sums are of those above it.
         let inside = (epsilon - loss).max(0.0);
         let tail = sums.hockey_stick - libm::expm1(inside) * sums.weight;
-        tail.max(0.0) * libm::exp(bound.log_moment - self.tilt * loss)
+        let log_scale = bound.log_moment - self.tilt * loss;
+        (log_scale < LOG_SCALE_MAX).then(|| tail.max(0.0) * libm::exp(log_scale))
     }
 
-    /// The ε at which the tail is `target(ε)`, a function that does not rise; none if the tail is below it in the whole window.
+    /// The ε at which the tail is `target(ε)`, a function that does not rise; none if the tail is below it in the whole window, or if
+    /// the tilt is too strong to be taken off.
     fn crossing(&self, bound: &Bound, target: impl Fn(f64) -> f64) -> Option<f64> {
         let mut sums = Sums::new(self.step, self.tilt);
         for (point, &mass) in bound.tilted.iter().enumerate().rev() {
             sums.step_down(mass);
             let loss = self.at(point) - self.step;
-            let scale = libm::exp(bound.log_moment - self.tilt * loss);
-            let wanted = target(loss) / scale;
+            let log_scale = bound.log_moment - self.tilt * loss;
+            if log_scale > LOG_SCALE_MAX {
+                return None;
+            }
+            let wanted = target(loss) / libm::exp(log_scale);
             if sums.hockey_stick >= wanted {
                 let inside = libm::log1p((sums.hockey_stick - wanted) / sums.weight);
                 return Some(loss + inside.min(self.step));
