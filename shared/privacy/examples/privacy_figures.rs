@@ -11,8 +11,9 @@
 use std::time::Instant;
 
 use privacy::{
-    ClipNorm, Delta, Epsilon, Grid, Keystream, Mechanism, NoiseMultiplier, Order, PrivacyError,
-    PrivacyEvent, RoundedGaussian, SamplingRate, TaskChange, calibrate_noise, epsilon, rdp_curve,
+    ClipNorm, Delta, DiscreteGaussian, Epsilon, Grid, Keystream, Mechanism, NoiseMultiplier, Order,
+    PrivacyError, PrivacyEvent, RoundedGaussian, SamplingRate, TaskChange, calibrate_noise,
+    epsilon, rdp_curve,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -76,6 +77,14 @@ fn noise() -> Result<(), Box<dyn std::error::Error>> {
         sampler.add_to(&mut sum, &mut source)?;
         let each = start.elapsed().as_secs_f64() * 1e9 / 1e6;
         println!("noise, standard deviation {scale}: {each:.1} ns a coordinate");
+    }
+    for scale in [10, 1000, 1 << 20] {
+        let sampler = DiscreteGaussian::new(scale)?;
+        let mut sum = vec![0; COORDINATES];
+        let start = Instant::now();
+        sampler.add_to(&mut sum, &mut source)?;
+        let each = start.elapsed().as_secs_f64() * 1e9 / 1e6;
+        println!("discrete noise, scale {scale}: {each:.1} ns a coordinate");
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 //!
 //! - *What is promised*: [`UnitRelation`], [`Grouping`] → [`TaskChange`]; [`PrivacyEvent`].
 //! - *What it costs*: [`rdp`], [`epsilon`] → [`Certificate`], [`delta`], [`calibrate_noise`]; a lifetime by [`Filter`].
-//! - *What enforces it*: [`Grid`], [`RoundedGaussian`], [`bernoulli`], [`Keystream`], [`PublicBound`].
+//! - *What enforces it*: [`Grid`], [`RoundedGaussian`], [`DiscreteGaussian`], [`bernoulli`], [`Keystream`], [`PublicBound`].
 
 #![warn(clippy::indexing_slicing)]
 
@@ -38,7 +38,9 @@ pub use gaussian::{
     analytic_gaussian_delta, analytic_gaussian_epsilon, analytic_gaussian_sigma, gaussian_mu,
 };
 pub use grid::{Grid, Outcome, noise_scale};
-pub use noise::{Keystream, RandomSource, RoundedGaussian, SourceExhausted, bernoulli};
+pub use noise::{
+    DiscreteGaussian, Keystream, RandomSource, RoundedGaussian, SourceExhausted, bernoulli,
+};
 pub use pld::Interval;
 pub use quantity::{ClipNorm, Delta, Epsilon, NoiseMultiplier, Order, SamplingRate};
 pub use rdp::{rdp, rdp_curve};

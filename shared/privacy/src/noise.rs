@@ -1,12 +1,14 @@
-//! Exact randomness: a keystream, a coin and integer Gaussian noise.
+//! Exact randomness: a keystream, a coin and integer Gaussian noise, rounded or discrete.
 
 mod cell;
 mod coin;
+mod discrete;
 mod fixed;
 mod gaussian;
 mod keystream;
 
 pub use coin::bernoulli;
+pub use discrete::DiscreteGaussian;
 pub use gaussian::RoundedGaussian;
 pub use keystream::Keystream;
 

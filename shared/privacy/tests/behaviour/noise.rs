@@ -1,4 +1,7 @@
-use privacy::{Keystream, RandomSource, RoundedGaussian, SamplingRate, SourceExhausted, bernoulli};
+use privacy::{
+    DiscreteGaussian, Keystream, RandomSource, RoundedGaussian, SamplingRate, SourceExhausted,
+    bernoulli,
+};
 
 /// The upper tail of the normal distribution, by its series or continued fraction: independent of the crate's own.
 fn normal_cdf(x: f64) -> f64 {
@@ -143,5 +146,86 @@ fn a_draw_on_the_edge_of_two_integers_reads_more_digits() {
 fn scales_beyond_the_range_are_refused() {
     for scale in [0, (1 << 31) + 1, u64::MAX] {
         assert!(RoundedGaussian::new(scale).is_err());
+    }
+}
+
+/// The discrete Gaussian's probabilities in 50-digit arithmetic.
+const DISCRETE: &str = include_str!("../golden/discrete_gaussian.json");
+
+/// A χ² of n draws sees, with probability above 0.999 at five standard deviations, any distribution whose own χ² distance from the
+/// truth, Σ(p−q)²/q, is above about 10√(2·cells)/n: at n = 10⁶ and 81 cells, 1.3e-4. A scale off by one part in a hundred is 2e-4.
+#[test]
+fn the_discrete_gaussian_has_the_exact_distribution() {
+    let golden: serde_json::Value = serde_json::from_str(DISCRETE).unwrap();
+    for record in golden["records"].as_array().unwrap() {
+        let scale = record["scale"].as_u64().unwrap();
+        let table: Vec<f64> = record["probabilities"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| p.as_str().unwrap().parse().unwrap())
+            .collect();
+        let reach = i64::try_from(table.len()).unwrap() - 1;
+        let at = |k: i64| table[usize::try_from(k.abs()).unwrap()];
+        let inner: f64 = (1 - reach..reach).map(at).sum();
+        // The last cell on either side holds all that is beyond.
+        let probability = |k: i64| if k.abs() == reach { 0.5 * (1.0 - inner) } else { at(k) };
+        let sampler = DiscreteGaussian::new(scale).unwrap();
+        let mut source = Keystream::from_seed([21; 32]);
+        let draws: Vec<i64> =
+            (0..1_000_000).map(|_| sampler.sample(&mut source).unwrap()).collect();
+        let (found, freedom) = chi_square(&draws, probability, reach);
+        assert!(found < freedom + 5.0 * (2.0 * freedom).sqrt(), "{scale}: {found} on {freedom}");
+        let wrong = |k: i64| {
+            let spread = |k: i64| {
+                (-real(k * k) / (2.0 * (real(i64::try_from(scale).unwrap()) * 1.02).powi(2))).exp()
+            };
+            spread(k) / (-4 * reach..=4 * reach).map(spread).sum::<f64>()
+        };
+        let (seen, _) = chi_square(&draws, wrong, reach - 1);
+        assert!(
+            seen > freedom + 5.0 * (2.0 * freedom).sqrt(),
+            "{scale}: blind to two parts in a hundred"
+        );
+    }
+}
+
+#[test]
+fn large_discrete_scales_have_their_moments() {
+    const COUNT: u32 = 200_000;
+    for scale in [1_u64 << 16, 1 << 20, 1 << 24] {
+        let sampler = DiscreteGaussian::new(scale).unwrap();
+        let mut source = Keystream::from_seed([22; 32]);
+        let s = real(i64::try_from(scale).unwrap());
+        let draws: Vec<f64> =
+            (0..COUNT).map(|_| real(sampler.sample(&mut source).unwrap()) / s).collect();
+        let moment = |p: i32| draws.iter().map(|x| x.powi(p)).sum::<f64>() / f64::from(COUNT);
+        let n = f64::from(COUNT).sqrt();
+        assert!(moment(1).abs() < 5.0 / n, "{scale}: {}", moment(1));
+        assert!((moment(2) - 1.0).abs() < 5.0 * 1.5 / n, "{scale}: {}", moment(2));
+        assert!((moment(4) - 3.0).abs() < 5.0 * 10.0 / n, "{scale}: {}", moment(4));
+    }
+}
+
+#[test]
+fn the_same_seed_draws_the_same_noise_on_every_machine() {
+    let mut source = Keystream::from_seed([42; 32]);
+    let rounded = RoundedGaussian::new(1000).unwrap();
+    let found: Vec<i64> = (0..8).map(|_| rounded.sample(&mut source).unwrap()).collect();
+    assert_eq!(found, ROUNDED);
+    let mut source = Keystream::from_seed([42; 32]);
+    let discrete = DiscreteGaussian::new(1000).unwrap();
+    let found: Vec<i64> = (0..8).map(|_| discrete.sample(&mut source).unwrap()).collect();
+    assert_eq!(found, DISCRETELY);
+}
+
+/// What the two samplers draw from the seed of 42s at scale 1000: bytes that change are a change of the mechanism.
+const ROUNDED: [i64; 8] = [1095, -167, 49, -980, 1369, -177, 1747, 1121];
+const DISCRETELY: [i64; 8] = [-353, 1006, -146, 494, -565, 1289, -1105, 219];
+
+#[test]
+fn discrete_scales_beyond_the_range_are_refused() {
+    for scale in [0, (1 << 24) + 1, u64::MAX] {
+        assert!(DiscreteGaussian::new(scale).is_err(), "{scale}");
     }
 }
