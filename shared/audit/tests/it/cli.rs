@@ -138,3 +138,112 @@ fn every_code_is_explained_and_every_misuse_ends_with_64() {
     }
     assert_eq!(run(&["--help"]).status.code(), Some(0));
 }
+
+/// Runs with `input` on standard input.
+fn run_with(args: &[&str], input: &str) -> std::process::Output {
+    use std::io::Write as _;
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_counterfoil-audit"))
+        .args(args)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("started");
+    child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("written");
+    child.wait_with_output().expect("ended")
+}
+
+const SAMPLED: &str =
+    r#"{"mechanism":"poisson-gaussian","noise_multiplier":1.0,"sampling_rate":0.01,"count":1000}"#;
+
+#[test]
+fn a_batch_answers_every_line_and_no_line_ends_it() {
+    let laplace = r#"{"mechanism":"laplace","scale":2.0,"count":1}"#;
+    let questions = [
+        format!(r#"{{"events":[{SAMPLED}],"delta":1e-5}}"#),
+        format!(r#"{{"events":[{SAMPLED}],"delta":1e-5,"change":"content","method":"rdp"}}"#),
+        "rubbish".to_owned(),
+        format!(r#"{{"events":[{SAMPLED}],"delta":2}}"#),
+        r#"{"events":[{"mechanism":"shuffle","count":1}],"delta":1e-5}"#.to_owned(),
+        format!(r#"{{"events":[{laplace}],"delta":1e-5}}"#),
+        r#"{"events":[],"delta":1e-5}"#.to_owned(),
+    ];
+    let output = run_with(&["epsilon", "--batch"], &questions.join("\n"));
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).expect("text");
+    let answers: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
+    assert_eq!(answers.len(), questions.len());
+    let bounds = |index: usize| {
+        let epsilon = &answers[index]["epsilon"];
+        (epsilon["lower"].as_f64().expect("lower"), epsilon["upper"].as_f64().expect("upper"))
+    };
+    // 1.8282 by two other accountants.
+    assert!(bounds(0).0 <= 1.8282 && 1.8282 <= bounds(0).1 && bounds(0).1 < 1.83, "{text}");
+    assert_eq!(
+        (answers[1]["method"].as_str(), answers[1]["change"].as_str()),
+        (Some("rdp"), Some("content"))
+    );
+    for (index, word) in [(2, "expected value"), (3, "below 1"), (4, "unknown variant")] {
+        let error = answers[index]["error"].as_str().expect("an error");
+        assert!(error.contains(word), "{error}");
+    }
+    // One Laplace release of scale 2 loses at most a half, and a little less at a δ.
+    assert!(bounds(5).0 > 0.49 && bounds(5).1 <= 0.5, "{text}");
+    assert_eq!(bounds(6), (0.0, 0.0));
+}
+
+#[test]
+fn delta_inverts_epsilon_and_calibration_keeps_the_promise() {
+    let list = format!("[{SAMPLED}]");
+    let delta = envelope(&run_with(&["delta", "--epsilon", "1.8282", "--json"], &list));
+    let (lower, upper) = (&delta["delta"]["lower"], &delta["delta"]["upper"]);
+    let near = |value: &serde_json::Value| (value.as_f64().expect("a number") / 1e-5 - 1.0).abs();
+    assert!(near(lower) < 5e-3 && near(upper) < 5e-3, "{delta}");
+    for (search, field) in
+        [("noise", "noise_multiplier"), ("rate", "sampling_rate"), ("count", "count")]
+    {
+        let args = ["calibrate", "--epsilon", "2", "--delta", "1e-5", "--search", search, "--json"];
+        let found = envelope(&run_with(&args, &list));
+        let upper = found["certificate"]["epsilon"]["upper"].as_f64().expect("a number");
+        assert!(upper <= 2.0 && upper > 1.99, "{search}: {found}");
+        assert!(found["event"][field].as_f64().is_some(), "{found}");
+    }
+    let two = format!("[{SAMPLED},{SAMPLED}]");
+    let refused = run_with(&["calibrate", "--epsilon", "2", "--delta", "1e-5"], &two);
+    assert_eq!(refused.status.code(), Some(64));
+}
+
+#[test]
+fn curves_hold_each_point_that_was_asked_for() {
+    let list = format!("[{SAMPLED}]");
+    let args = ["curve", "--method", "rdp", "--orders", "1.1,8,9.6", "--json"];
+    let rdp = envelope(&run_with(&args, &list));
+    let orders: Vec<f64> =
+        rdp["rdp"].as_array().expect("a list").iter().filter_map(|p| p["order"].as_f64()).collect();
+    assert_eq!(orders, [1.1, 8.0, 9.6]);
+    let pld = envelope(&run_with(&["curve", "--deltas", "1e-3,1e-9", "--json"], &list));
+    let upper = |index: usize| pld["pld"][index]["epsilon"]["upper"].as_f64().expect("a number");
+    assert!(upper(0) < upper(1), "{pld}");
+    assert_eq!(run_with(&["curve", "--method", "rdp"], &list).status.code(), Some(64));
+}
+
+#[test]
+fn a_plan_is_priced_under_both_relations_before_anybody_signs() {
+    let plan = concat!(env!("CARGO_MANIFEST_DIR"), "/../round/tests/it/support/plan.toml");
+    let price = envelope(&run(&["plan", plan, "--json"]));
+    let relations = price["relations"].as_array().expect("a list");
+    assert_eq!(relations.len(), 2);
+    for related in relations {
+        let upper = related["epsilon"]["upper"].as_f64().expect("a number");
+        let lifetime = related["lifetime"]["epsilon"].as_f64().expect("a number");
+        assert!(0.0 < upper && upper <= lifetime, "{price}");
+    }
+    assert_eq!(run(&["plan", "nowhere.toml"]).status.code(), Some(5));
+    assert_eq!(
+        run(&["plan", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]).status.code(),
+        Some(64)
+    );
+    let text = String::from_utf8(run(&["plan", plan]).stdout).expect("text");
+    assert!(text.contains("replace-one") && text.contains("of a lifetime"), "{text}");
+}
