@@ -111,3 +111,47 @@ fn rounding_that_fools_an_untilted_transform_does_not_fool_this_one() {
         assert!(found.is_tight(), "{found:?}");
     }
 }
+
+/// A profile of `count` Gaussians of total shift 1 with a tilt that is given.
+fn gaussian_profile(count: u64, step: f64, tilt: Tilt) -> Profile {
+    let line = Line::appearing(Noise::Gaussian, 1, 1.0, 1.0 / libm::sqrt(real(count)));
+    let parts = part(line, count);
+    let losses: Vec<Repeated> = parts
+        .iter()
+        .map(|part| Cut::new(part, step, 1e-18).unwrap().loss(Direction::Forward))
+        .collect();
+    Profile::new(&losses, step, tilt, &mut Vec::new()).unwrap()
+}
+
+#[test]
+fn a_window_that_is_too_small_costs_tightness_and_never_truth() {
+    let noise = NoiseMultiplier::new(1.0).unwrap();
+    for log_window in [2.0, 4.0, 8.0] {
+        for exponent in [0.0, 2.0] {
+            let profile = gaussian_profile(100, 2e-3, Tilt { exponent, log_window });
+            for epsilon in [0.0, 0.5, 1.0, 1.5, 2.0] {
+                let truth = analytic_gaussian_delta(noise, Epsilon::new(epsilon).unwrap());
+                let (upper, lower) = profile.delta(epsilon);
+                assert!(
+                    lower <= truth && truth <= upper,
+                    "{log_window} {exponent} {epsilon}: {lower} {truth} {upper}"
+                );
+                let (above, below) = profile.epsilon(truth);
+                assert!(below <= epsilon + 1e-9, "{log_window} {exponent} {epsilon}: {below}");
+                assert!(above.is_none_or(|above| above >= epsilon - 1e-9), "{epsilon}: {above:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn rounding_is_on_the_safe_side_where_it_is_all_that_there_is() {
+    // Without a tilt, δ far out is less than the rounding of the transform: the bounds must hold all the same.
+    let noise = NoiseMultiplier::new(1.0).unwrap();
+    let profile = gaussian_profile(10_000, 1e-3, Tilt { exponent: 0.0, log_window: 80.0 });
+    for epsilon in [6.0, 7.0, 8.0, 9.0, 10.0, 12.0] {
+        let truth = analytic_gaussian_delta(noise, Epsilon::new(epsilon).unwrap());
+        let (upper, lower) = profile.delta(epsilon);
+        assert!(lower <= truth && truth <= upper, "{epsilon}: {lower} {truth} {upper}");
+    }
+}
