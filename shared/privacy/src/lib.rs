@@ -5,6 +5,7 @@
 //!
 //! - *What is promised*: [`UnitRelation`], [`Grouping`] → [`TaskChange`]; [`PrivacyEvent`].
 //! - *What it costs*: [`rdp`], [`epsilon`] → [`Certificate`], [`delta`], [`calibrate_noise`]; a lifetime by [`Filter`].
+//! - *What one run refutes*: [`one_run_epsilon`].
 //! - *What enforces it*: [`Grid`], [`RoundedGaussian`], [`DiscreteGaussian`], [`bernoulli`], [`Keystream`], [`PublicBound`].
 
 #![warn(clippy::indexing_slicing)]
@@ -19,6 +20,7 @@ mod filter;
 mod gaussian;
 mod grid;
 mod noise;
+mod one_run;
 mod pair;
 mod pld;
 mod quantity;
@@ -41,6 +43,7 @@ pub use grid::{Grid, Outcome, noise_scale};
 pub use noise::{
     DiscreteGaussian, Keystream, RandomSource, RoundedGaussian, SourceExhausted, bernoulli,
 };
+pub use one_run::one_run_epsilon;
 pub use pld::Interval;
 pub use quantity::{ClipNorm, Delta, Epsilon, NoiseMultiplier, Order, SamplingRate};
 pub use rdp::{rdp, rdp_curve};

@@ -9,6 +9,7 @@ mod filter;
 mod golden;
 mod grid;
 mod noise;
+mod one_run;
 mod pairs;
 mod rule;
 mod unit;
