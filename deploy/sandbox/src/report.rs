@@ -93,7 +93,7 @@ impl Report {
         writeln!(
             out,
             "What it cost ({:?}, {} rounds, noise {:.2} x clip {}, sampling rate {}; unit {}, relation {},\n\
-             task change {}, accountant RDP):",
+             task change {}; charged to the lifetime filter, acknowledged as certified):",
             plan.learner.family,
             plan.rounds,
             privacy.noise_multiplier,

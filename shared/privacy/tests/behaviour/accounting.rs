@@ -137,9 +137,9 @@ proptest! {
         prop_assert!(certificate.epsilon_lower >= 0.0);
         prop_assert!(certificate.epsilon_lower <= certificate.epsilon_upper, "{:?}", certificate);
         prop_assert!(certificate.epsilon_upper <= by_rdp.epsilon_upper, "{:?} {:?}", certificate, by_rdp);
-        // With little noise a single draw loses much, and no mesh that fits may bring the bounds together.
+        // Rare and large losses, or a tiny δ: no mesh that fits may bring the bounds together.
         let gap = certificate.epsilon_upper - certificate.epsilon_lower;
-        let may_gape = noise < 0.6 && gap <= 0.1 * certificate.epsilon_upper;
+        let may_gape = (noise < 0.6 || small.get() < 1e-9) && gap <= 0.1 * certificate.epsilon_upper;
         prop_assert!(certificate.is_tight() || may_gape, "{:?}", certificate);
     }
 
