@@ -37,6 +37,33 @@ pub struct Job {
 }
 
 /// A sum with its noise, under the charge that pays for it. Not yet durable, so not yet sendable.
+///
+/// Only [`Noised::compute`] makes one, and it takes a [`Reservation`] that is gone afterwards:
+///
+/// ```
+/// use client::release::{Job, Noised};
+/// use client::tasks::Tasks;
+/// use ledger::population::Reservation;
+/// use privacy::{RandomSource, SourceExhausted};
+/// fn noised(
+///     charged: Reservation,
+///     job: &Job,
+///     tasks: &Tasks,
+///     source: &mut impl RandomSource,
+/// ) -> Result<Noised, SourceExhausted> {
+///     Noised::compute(charged, job, tasks, source)
+/// }
+/// ```
+///
+/// Nothing else does, whoever holds a reservation and the bytes:
+///
+/// ```compile_fail,E0451
+/// use client::release::Noised;
+/// use ledger::population::Reservation;
+/// fn forged(reservation: Reservation, bytes: Vec<u8>) -> Noised {
+///     Noised { reservation, bytes: bytes.into() }
+/// }
+/// ```
 pub struct Noised {
     reservation: Reservation,
     bytes: Zeroizing<Vec<u8>>,

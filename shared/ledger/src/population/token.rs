@@ -6,7 +6,33 @@ use crate::digest::Digest;
 /// A release is charged and may be computed, once.
 ///
 /// Stands for one durable Reserved or Recomputed entry; only a [`PopulationLedger`] makes it, only
-/// after that entry is durable.
+/// after that entry is durable. It can be read:
+///
+/// ```
+/// use ledger::population::{Reservation, ReserveRequest};
+/// fn charged(reservation: &Reservation) -> &ReserveRequest {
+///     reservation.request()
+/// }
+/// ```
+///
+/// It cannot be made,
+///
+/// ```compile_fail,E0451
+/// use ledger::digest::Digest;
+/// use ledger::population::{Reservation, ReserveRequest};
+/// fn forged(ledger: Digest, request: ReserveRequest) -> Reservation {
+///     Reservation { ledger, index: 0, attempt: 0, request }
+/// }
+/// ```
+///
+/// nor used twice.
+///
+/// ```compile_fail,E0308
+/// use ledger::population::Reservation;
+/// fn twice(reservation: &Reservation) -> Reservation {
+///     reservation.clone()
+/// }
+/// ```
 ///
 /// [`PopulationLedger`]: super::PopulationLedger
 #[derive(Debug)]
@@ -27,7 +53,25 @@ pub struct Interrupted {
 
 /// The noised bytes are durable and may be sent, as they are, any number of times.
 ///
-/// Stands for a durable Released entry; only a [`PopulationLedger`] makes it.
+/// Stands for a durable Released entry; only a [`PopulationLedger`] makes it. It says which bytes:
+///
+/// ```
+/// use ledger::digest::Digest;
+/// use ledger::population::Released;
+/// fn sendable(released: &Released) -> &Digest {
+///     released.vector()
+/// }
+/// ```
+///
+/// It cannot be made, so nothing that was not kept is sent:
+///
+/// ```compile_fail,E0451
+/// use ledger::digest::Digest;
+/// use ledger::population::{Released, ReserveRequest};
+/// fn forged(ledger: Digest, request: ReserveRequest, vector: Digest) -> Released {
+///     Released { ledger, index: 0, entry: 0, request, vector }
+/// }
+/// ```
 ///
 /// [`PopulationLedger`]: super::PopulationLedger
 #[derive(Debug)]
