@@ -59,7 +59,12 @@ fn execute(arguments: Arguments) -> Result<Output, ClientError> {
                 commands::plan::sign(&state, &digest, out.as_deref())
             }
         },
-        Command::Ledger { command: LedgerCommand::Show {} } => commands::ledger_show(&state),
+        Command::Ledger { command } => match command {
+            LedgerCommand::Show {} => commands::ledger_show(&state),
+            LedgerCommand::SecondPlace { directory } => {
+                commands::ledger_second_place(&state, &directory)
+            }
+        },
         Command::Receipts { command: ReceiptsCommand::Verify {} } => {
             commands::receipts_verify(&state)
         }

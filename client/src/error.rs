@@ -205,7 +205,10 @@ impl ClientError {
             Self::NoState(_) | Self::NotJoined(_) | Self::NoPopulation | Self::NoPlan(_) => {
                 Exit::NotFound
             }
-            Self::Tampered(_) | Self::Unproven(_) | Self::LedgerDamaged(_) => Exit::Tampered,
+            Self::Tampered(_)
+            | Self::Unproven(_)
+            | Self::LedgerDamaged(_)
+            | Self::Store(store::StoreError::RolledBack { .. }) => Exit::Tampered,
             Self::Wire(error) => wire_exit(error),
             Self::Update(_) => Exit::Network,
             Self::Exposed { .. } | Self::Key { .. } => Exit::Authentication,
@@ -242,6 +245,10 @@ impl ClientError {
             (matches!(self, Self::Refused(_)), "plan check DIGEST"),
             (matches!(self, Self::Budget(_)), "ledger show"),
             (matches!(self, Self::NoPopulation), "run"),
+            (
+                matches!(self, Self::Store(store::StoreError::Unconfirmed { .. })),
+                "ledger second-place DIRECTORY",
+            ),
         ];
         commands.into_iter().find(|(fits, _)| *fits).and_then(|(_, command)| node(command))
     }

@@ -9,6 +9,7 @@ mod signers;
 mod verdict;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 pub use parse::PolicyError;
 use privacy::UnitRelation;
@@ -88,6 +89,8 @@ pub struct PopulationRules {
     /// The order of the lifetime filter, fixed for life. Left out, the best for the plan that is
     /// charged before any other.
     pub order: Option<f64>,
+    /// A directory on another disk, where the newest head of the population's ledger is kept a second time.
+    pub second_place: Option<PathBuf>,
 }
 
 /// What a plan may ask for.

@@ -56,6 +56,10 @@ impl Population {
         at: Timestamp,
     ) -> Result<Self, ClientError> {
         let (log, blobs) = store::open(&state.directory("population")?)?;
+        let log = match &rules.second_place {
+            Some(directory) => log.confirmed_by(directory)?,
+            None => log,
+        };
         use_or_register(log, blobs, rules, institution, key, at)
     }
 

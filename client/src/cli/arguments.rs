@@ -94,6 +94,11 @@ pub(super) enum PlanCommand {
 pub(super) enum LedgerCommand {
     /// Charges with what became of them, what is spent, and the cap.
     Show {},
+    /// Keep the ledger's head in a second place from now on: your word that this ledger is the newest.
+    SecondPlace {
+        /// A directory on another disk; the policy names it as `population.second_place`.
+        directory: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

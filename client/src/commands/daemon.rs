@@ -116,6 +116,31 @@ pub fn ledger_show(state: &Path) -> Result<Output, ClientError> {
     Ok(Output::new(json!(report), ledger_text(&report)))
 }
 
+/// Keeps the ledger's head in a second place. The node must be at rest.
+///
+/// # Errors
+///
+/// [`ClientError::NoPopulation`] if the node has never run, [`ClientError::Locked`] while it runs, or the store's error: a place that
+/// holds a head which this ledger does not go on from is not overwritten.
+pub fn ledger_second_place(state: &Path, directory: &Path) -> Result<Output, ClientError> {
+    let state = StateDir::open(state)?;
+    let _lock = state.lock()?;
+    let path = state.path("population");
+    if !path.is_dir() {
+        return Err(ClientError::NoPopulation);
+    }
+    let (log, _) = store::open(&path)?;
+    let head = log.start_second_place(directory)?;
+    let data =
+        json!({ "directory": directory, "leaves": head.size, "root": head.root.to_string() });
+    let text = format!(
+        "{} holds the head of {} leaves; name it in the policy as population.second_place",
+        directory.display(),
+        head.size
+    );
+    Ok(Output::new(data, text))
+}
+
 fn ledger_text(report: &LedgerReport) -> String {
     let number = |value: Option<f64>| value.map_or("not set".to_owned(), |v| v.to_string());
     let mut lines = vec![format!(

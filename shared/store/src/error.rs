@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use ledger::digest::Digest;
+use ledger::tree::Head;
 use thiserror::Error;
 
 /// The store cannot do what was asked.
@@ -33,6 +34,28 @@ pub enum StoreError {
     Damaged {
         /// What should be there.
         expected: &'static str,
+    },
+    /// The log does not go on from the head that its second place holds.
+    #[error(
+        "expected a log that goes on from {} leaves with root {}, as {} says, found {} leaves with root {}: \
+         it was restored from a backup, cut off, or is another one",
+        .kept.size, .kept.root, .place.display(), .found.size, .found.root
+    )]
+    RolledBack {
+        /// The second place.
+        place: PathBuf,
+        /// The head that it holds.
+        kept: Head,
+        /// The head of the log.
+        found: Head,
+    },
+    /// The second place has never held this log's head.
+    #[error("expected {} to hold the head of a log of {leaves} leaves, found nothing there", .place.display())]
+    Unconfirmed {
+        /// The second place.
+        place: PathBuf,
+        /// How many leaves the log has.
+        leaves: u64,
     },
     /// The database was written by another version.
     #[error("expected a log of format {expected}, found {found}")]

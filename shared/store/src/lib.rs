@@ -12,6 +12,7 @@ mod directory;
 mod error;
 mod file_blobs;
 mod lock;
+mod second_place;
 mod sqlite_log;
 mod syncs;
 

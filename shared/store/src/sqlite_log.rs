@@ -15,6 +15,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use crate::directory::sync_dir;
 use crate::error::StoreError;
 use crate::lock::Lock;
+use crate::second_place::SecondPlace;
 use crate::syncs::Syncs;
 use schema::node_key;
 
@@ -25,6 +26,7 @@ pub struct SqliteLog {
     frontier: Frontier,
     poisoned: bool,
     syncs: Syncs,
+    second: Option<SecondPlace>,
     _lock: Lock,
 }
 
@@ -44,7 +46,14 @@ impl SqliteLog {
             sync_dir(parent)?;
         }
         let frontier = read_frontier(&connection)?;
-        let log = Self { connection, frontier, poisoned: false, syncs: Syncs::new(), _lock: lock };
+        let log = Self {
+            connection,
+            frontier,
+            poisoned: false,
+            syncs: Syncs::new(),
+            second: None,
+            _lock: lock,
+        };
         log.check_edge()?;
         log.check_checkpoint()?;
         Ok(log)
@@ -53,6 +62,66 @@ impl SqliteLog {
     /// The count of fsyncs, shared with the log.
     pub const fn syncs(&self) -> &Syncs {
         &self.syncs
+    }
+
+    /// Confirms the log by the head that a second place holds, and keeps each later head there before an append returns.
+    ///
+    /// The directory must be there. A log that is still empty is confirmed by an empty directory.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::RolledBack`] if the log does not go on from the head that is kept, [`StoreError::Unconfirmed`] if none is kept
+    /// of a log that has leaves (see [`SqliteLog::start_second_place`]), or the second place cannot be read and written.
+    pub fn confirmed_by(mut self, directory: &Path) -> Result<Self, StoreError> {
+        let (place, found) = (SecondPlace::new(directory), self.head());
+        match place.head()? {
+            Some(kept) => {
+                let same = kept.size <= found.size && self.root_of(kept.size)? == kept.root;
+                if !same {
+                    return Err(StoreError::RolledBack {
+                        place: directory.to_owned(),
+                        kept,
+                        found,
+                    });
+                }
+            }
+            None if found.size == 0 => {}
+            None => {
+                let leaves = found.size;
+                return Err(StoreError::Unconfirmed { place: directory.to_owned(), leaves });
+            }
+        }
+        // What a crash has left behind is caught up with, and a place that cannot be written is found out at once.
+        place.keep(&found)?;
+        self.second = Some(place);
+        Ok(self)
+    }
+
+    /// Keeps the log's head in a second place that has never held one: an operator's word that this log is the newest.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::RolledBack`] if it holds a head that this log does not go on from, or it cannot be read and written.
+    pub fn start_second_place(&self, directory: &Path) -> Result<Head, StoreError> {
+        let (place, found) = (SecondPlace::new(directory), self.head());
+        if let Some(kept) = place.head()? {
+            let same = kept.size <= found.size && self.root_of(kept.size)? == kept.root;
+            if !same {
+                return Err(StoreError::RolledBack { place: directory.to_owned(), kept, found });
+            }
+        }
+        place.keep(&found)?;
+        Ok(found)
+    }
+
+    /// The root over the leading `size` leaves.
+    fn root_of(&self, size: u64) -> Result<Digest, StoreError> {
+        root_at(self, size).map_err(|error| match error {
+            ProofError::Source(error) => error,
+            ProofError::OutOfRange { .. } => {
+                StoreError::Damaged { expected: "a tree over all leaves" }
+            }
+        })
     }
 
     /// Checks every leaf against the tree: reads all of it.
@@ -224,7 +293,14 @@ impl LogStore for SqliteLog {
         if found != *expected {
             return Err(AppendError::Moved { expected: *expected, found });
         }
-        self.frontier = self.guard(|log| log.write(leaves, blobs))?;
+        self.frontier = self.guard(|log| {
+            let frontier = log.write(leaves, blobs)?;
+            // A crash here leaves an earlier head in the second place: the log goes on from it. A failure here is one of the append.
+            if let Some(second) = &log.second {
+                second.keep(&frontier.head())?;
+            }
+            Ok(frontier)
+        })?;
         self.syncs.add_one();
         Ok(self.head())
     }
