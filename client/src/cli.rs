@@ -61,9 +61,8 @@ fn execute(arguments: Arguments) -> Result<Output, ClientError> {
         },
         Command::Ledger { command } => match command {
             LedgerCommand::Show {} => commands::ledger_show(&state),
-            LedgerCommand::SecondPlace { directory } => {
-                commands::ledger_second_place(&state, &directory)
-            }
+            LedgerCommand::Check {} => commands::ledger_check(&state),
+            LedgerCommand::Mirror { directory } => commands::ledger_mirror(&state, &directory),
         },
         Command::Receipts { command: ReceiptsCommand::Verify {} } => {
             commands::receipts_verify(&state)

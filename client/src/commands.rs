@@ -8,7 +8,7 @@ mod model;
 
 use std::path::Path;
 
-pub use daemon::{ledger_second_place, ledger_show, resume, shutdown, status, stop};
+pub use daemon::{ledger_check, ledger_mirror, ledger_show, resume, shutdown, status, stop};
 pub use model::{adapt, evaluate};
 use serde_json::json;
 use wire::Invitation;

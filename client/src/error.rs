@@ -208,7 +208,11 @@ impl ClientError {
             Self::Tampered(_)
             | Self::Unproven(_)
             | Self::LedgerDamaged(_)
-            | Self::Store(store::StoreError::RolledBack { .. }) => Exit::Tampered,
+            | Self::Store(
+                store::StoreError::RolledBack { .. }
+                | store::StoreError::Damaged { .. }
+                | store::StoreError::DamagedBlob(_),
+            ) => Exit::Tampered,
             Self::Wire(error) => wire_exit(error),
             Self::Update(_) => Exit::Network,
             Self::Exposed { .. } | Self::Key { .. } => Exit::Authentication,
@@ -247,7 +251,7 @@ impl ClientError {
             (matches!(self, Self::NoPopulation), "run"),
             (
                 matches!(self, Self::Store(store::StoreError::Unconfirmed { .. })),
-                "ledger second-place DIRECTORY",
+                "ledger mirror DIRECTORY",
             ),
         ];
         commands.into_iter().find(|(fits, _)| *fits).and_then(|(_, command)| node(command))

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use ledger::digest::Digest;
+use ledger::log_store::BlobStore as _;
 use ledger::population::{
-    Cap, Opened, PopulationLedger, ReserveRequest, Sketch, UnitRelation as LedgerRelation,
-    Violation,
+    Cap, ChargeLine, Opened, PopulationLedger, ReserveRequest, Sketch,
+    UnitRelation as LedgerRelation, Violation,
 };
 use ledger::record::{Institution, Text};
 use ledger::signing::SigningKey;
@@ -164,6 +165,21 @@ impl Population {
         let event = PrivacyEvent { count: u64::from(plan.text().rounds), ..plan.event() };
         let total = self.ledger.state().cumulative_with(filter.cost(&event)?);
         Ok((filter.spent_epsilon(total), filter.epsilon().get()))
+    }
+
+    /// Reads every released vector again, and gives how many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::LostBytes`] if one is missing, or the store's error if one was changed.
+    pub fn check_vectors(&self) -> Result<usize, ClientError> {
+        let released = self.ledger.state().charges().values().filter_map(ChargeLine::released);
+        let mut checked = 0;
+        for (_, vector) in released {
+            self.blobs.get(&vector)?.ok_or(ClientError::LostBytes(vector))?;
+            checked += 1;
+        }
+        Ok(checked)
     }
 
     /// Compares the ledger with the contributions of this bank that the consortium's log holds: a

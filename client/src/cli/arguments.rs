@@ -94,8 +94,10 @@ pub(super) enum PlanCommand {
 pub(super) enum LedgerCommand {
     /// Charges with what became of them, what is spent, and the cap.
     Show {},
+    /// Check every leaf, entry and kept vector, and the second place; the node must be at rest.
+    Check {},
     /// Keep the ledger's head in a second place from now on: your word that this ledger is the newest.
-    SecondPlace {
+    Mirror {
         /// A directory on another disk; the policy names it as `population.second_place`.
         directory: PathBuf,
     },

@@ -11,6 +11,7 @@ use crate::control::{Answer, Command, NodeStatus, call};
 use crate::joined::Joined;
 use crate::keys::Keys;
 use crate::mirror::Tampered;
+use crate::policy::Policy;
 use crate::population::{LedgerReport, Population};
 use crate::state_dir::StateDir;
 use crate::{ClientError, Exit, clock};
@@ -116,13 +117,49 @@ pub fn ledger_show(state: &Path) -> Result<Output, ClientError> {
     Ok(Output::new(json!(report), ledger_text(&report)))
 }
 
+/// Checks the ledger at rest: every leaf against the tree, every entry by folding it, every released vector by its digest, and the head
+/// by the second place that the policy names.
+///
+/// # Errors
+///
+/// [`ClientError::NoPopulation`] if the node has never run, [`ClientError::Locked`] while it runs, or what is wrong.
+pub fn ledger_check(state: &Path) -> Result<Output, ClientError> {
+    let state = StateDir::open(state)?;
+    let _lock = state.lock()?;
+    let path = state.path("population");
+    if !path.is_dir() {
+        return Err(ClientError::NoPopulation);
+    }
+    let rules = Policy::load(&state.path("policy.toml"))?.population;
+    {
+        let (log, _) = store::open(&path)?;
+        log.scrub()?;
+        if let Some(directory) = &rules.second_place {
+            log.confirmed_by(directory)?;
+        }
+    }
+    let keys = Keys::load_or_create(&state)?;
+    let population = Population::open_registered(&state, Arc::clone(&keys.record))?;
+    let vectors = population.check_vectors()?;
+    let report = LedgerReport::of(&population)?;
+    let confirmed = rules.second_place.as_ref().map(|place| place.display().to_string());
+    let by = confirmed.as_deref().unwrap_or("no second place");
+    let text = format!(
+        "sound: {} charges, {vectors} released vectors whole, head confirmed by {by}",
+        report.charges.len()
+    );
+    let charges = report.charges.len();
+    let data = json!({ "charges": charges, "vectors": vectors, "second_place": confirmed });
+    Ok(Output::new(data, text))
+}
+
 /// Keeps the ledger's head in a second place. The node must be at rest.
 ///
 /// # Errors
 ///
 /// [`ClientError::NoPopulation`] if the node has never run, [`ClientError::Locked`] while it runs, or the store's error: a place that
 /// holds a head which this ledger does not go on from is not overwritten.
-pub fn ledger_second_place(state: &Path, directory: &Path) -> Result<Output, ClientError> {
+pub fn ledger_mirror(state: &Path, directory: &Path) -> Result<Output, ClientError> {
     let state = StateDir::open(state)?;
     let _lock = state.lock()?;
     let path = state.path("population");

@@ -170,3 +170,79 @@ async fn a_ledger_that_went_back_releases_nothing_more() {
     assert_eq!(error.exit(), client::Exit::Tampered, "{error}");
     assert_eq!(fake.core().vectors.len(), 2);
 }
+
+/// Copies the files of a directory, and of those in it.
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ledger_restored_from_a_backup_ends_the_node_before_it_charges() {
+    let (fake, banks) = consortium(&["north"], 2, "asap").await;
+    let [north] = &*banks else { panic!("one bank") };
+    let elsewhere = tempfile::tempdir().unwrap();
+    let place = format!("delta = 1e-5\nsecond_place = {:?}\n[allow]", elsewhere.path());
+    let policy =
+        crate::world::policy_text(&fake.genesis()).replace("delta = 1e-5\n[allow]", &place);
+    north.write("policy.toml", &policy);
+    drop(north.population());
+    let (ledger, backup) = (north.path().join("population"), north.path().join("backup"));
+    copy(&ledger, &backup);
+    drop(charged(&fake, north));
+    std::fs::remove_dir_all(&ledger).unwrap();
+    copy(&backup, &ledger);
+
+    let error = north.run().ended().await.unwrap_err();
+    assert_eq!(error.exit(), client::Exit::Tampered, "{error}");
+    assert!(error.to_string().contains("restored from a backup"), "{error}");
+    assert!(fake.core().vectors.is_empty(), "nothing left");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_with_a_second_place_works_from_the_first_day() {
+    let (fake, banks) = consortium(&["north"], 1, "asap").await;
+    let [north] = &*banks else { panic!("one bank") };
+    let elsewhere = tempfile::tempdir().unwrap();
+    let place = format!("delta = 1e-5\nsecond_place = {:?}\n[allow]", elsewhere.path());
+    let policy =
+        crate::world::policy_text(&fake.genesis()).replace("delta = 1e-5\n[allow]", &place);
+    north.write("policy.toml", &policy);
+    let node = north.run();
+    fake.until(finished).await;
+    north.until(one_acknowledged).await;
+    node.end().await.unwrap();
+    let kept = std::fs::read_to_string(elsewhere.path().join("ledger.head")).unwrap();
+    let size: u64 = kept.lines().nth(1).unwrap().parse().unwrap();
+    assert!(size >= 4, "opened, cap, reserved, released: {kept}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ledger_at_rest_is_checked_and_damage_is_named() {
+    let (fake, banks) = consortium(&["north"], 1, "asap").await;
+    let [north] = &*banks else { panic!("one bank") };
+    let node = north.run();
+    fake.until(finished).await;
+    north.until(one_acknowledged).await;
+    node.end().await.unwrap();
+    let checked = client::commands::ledger_check(north.path()).unwrap();
+    assert_eq!((&checked.data["charges"], &checked.data["vectors"]), (&1.into(), &1.into()));
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mirrored = client::commands::ledger_mirror(north.path(), elsewhere.path()).unwrap();
+    assert!(mirrored.data["leaves"].as_u64().unwrap() >= 4);
+    // One byte of one leaf.
+    let database = north.path().join("population").join("log.sqlite");
+    let connection = rusqlite::Connection::open(database).unwrap();
+    let changed = "UPDATE leaf SET bytes = zeroblob(length(bytes)) WHERE position = 1";
+    assert_eq!(connection.execute(changed, []).unwrap(), 1);
+    drop(connection);
+    let damaged = client::commands::ledger_check(north.path()).unwrap_err();
+    assert_eq!(damaged.exit(), client::Exit::Tampered, "{damaged}");
+}
