@@ -5,11 +5,13 @@
 //! are within [`GAP`] of one another.
 
 mod compose;
+mod convolve;
 mod fft;
 mod merge;
 mod mesh;
 #[cfg(test)]
 mod tests;
+mod tilt;
 
 use compose::{Profile, Repeated, Tilt};
 use fft::Fft;

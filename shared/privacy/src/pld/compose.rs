@@ -12,19 +12,17 @@
 //!   by their sum.
 
 use crate::PrivacyError;
-use crate::pld::fft::{Complex, Fft};
+use crate::pld::convolve::convolved;
+use crate::pld::fft::Fft;
 use crate::pld::merge::SUNK;
 use crate::pld::mesh::Discrete;
-use crate::special::{least, real};
+use crate::pld::tilt::{Side, Tilted, integer, whole, window};
+use crate::special::real;
 
 /// ln of the largest factor that takes a tilt off.
 const LOG_SCALE_MAX: f64 = 600.0;
-/// ln of the largest moment that is tried.
-const LOG_MOMENT_MAX: f64 = 600.0;
 /// The longest transform, as a binary logarithm.
 const LOG_LENGTH_MAX: u32 = 21;
-/// Evaluations spent on each end of the window; any exponent gives a valid end.
-const WINDOW_STEPS: u32 = 16;
 /// Half of the distance between 1 and the next number.
 const ROUNDING: f64 = 0.5 * f64::EPSILON;
 /// Figures are moved to the safe side by this part and [`Profile::slack`]: above the rounding of sums of two million terms.
@@ -76,41 +74,6 @@ struct Bound {
     infinite: f64,
     /// By how much the rounding of transforms has moved each point.
     moved: f64,
-}
-
-/// One loss, tilted and centred.
-struct Tilted {
-    upper: Side,
-    lower: Side,
-    /// The point that becomes number 0.
-    centre: i64,
-    count: u64,
-}
-
-struct Side {
-    /// Mass 1 in all.
-    mass: Vec<f64>,
-    /// The number of the first point, from the centre.
-    first: i64,
-    log_moment: f64,
-    /// The size of the terms that `log_moment` is a sum of.
-    log_size: f64,
-}
-
-/// The product of the spectra so far at one frequency, and at its negative by conjugation.
-#[derive(Clone, Copy, Debug)]
-struct Frequency {
-    upper: Complex,
-    lower: Complex,
-    upper_size: Size,
-    lower_size: Size,
-}
-
-/// A bound on the modulus of a product, and on the error of the product over that bound.
-#[derive(Clone, Copy, Debug)]
-struct Size {
-    bound: f64,
-    error: f64,
 }
 
 impl Profile {
@@ -312,291 +275,52 @@ impl Sums {
     }
 }
 
-impl Tilted {
-    fn new(of: &Repeated, step: f64, tilt: f64) -> Result<Self, PrivacyError> {
-        let Discrete { first, upper, lower, .. } = &of.loss;
-        let weights = weights(upper.len(), *first, of.offset, step, tilt);
-        let centre = centre(upper, &weights, *first)?;
-        let side = |mass: &[f64], safe: f64| -> Result<Side, PrivacyError> {
-            let mut tilted: Vec<f64> =
-                mass.iter().zip(&weights.relative).map(|(p, w)| p * w * safe).collect();
-            let sum = tilted.iter().fold(0.0, |sum, p| sum + p);
-            if !(sum > 0.0 && sum.is_finite()) {
-                return Err(PrivacyError::NotFinite { figure: "privacy loss distribution" });
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_point_of_a_composition_lies_between_its_bounds() {
+        // A thousand fair coins: the truth is binomial, and far below the transform's rounding at most points of the window.
+        const COINS: u32 = 1000;
+        let fair = vec![0.5, 0.5];
+        let loss = Discrete { upper: fair.clone(), lower: fair, ..Discrete::default() };
+        let coins = Repeated { loss, offset: 0.0, count: u64::from(COINS) };
+        for exponent in [0.0, 20.0] {
+            let tilt = Tilt { exponent, log_window: 200.0 };
+            let profile =
+                Profile::new(core::slice::from_ref(&coins), 0.01, tilt, &mut Vec::new()).unwrap();
+            let mut inside = 0;
+            for heads in 0..=COINS {
+                let (n, k) = (f64::from(COINS), f64::from(heads));
+                let choose =
+                    libm::lgamma(n + 1.0) - libm::lgamma(k + 1.0) - libm::lgamma(n - k + 1.0);
+                let log_truth = choose - n * core::f64::consts::LN_2 + exponent * 0.01 * k;
+                let point = libm::round(k - profile.start / 0.01);
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a point of the window or beyond it"
+                )]
+                let at = |bound: &Bound| bound.tilted.get(point.max(0.0) as usize).copied();
+                let (Some(upper), Some(lower)) = (at(&profile.upper), at(&profile.lower)) else {
+                    continue;
+                };
+                if point < 0.0 {
+                    continue;
+                }
+                inside += 1;
+                let truth = |bound: &Bound| libm::exp(log_truth - bound.log_moment);
+                assert!(
+                    upper >= truth(&profile.upper) * (1.0 - 1e-9),
+                    "{exponent} {heads}: {upper}"
+                );
+                assert!(
+                    lower <= truth(&profile.lower) * (1.0 + 1e-9),
+                    "{exponent} {heads}: {lower}"
+                );
             }
-            for p in &mut tilted {
-                *p /= sum;
-            }
-            let log_moment = weights.log_scale + libm::log(sum);
-            let log_size = weights.log_scale.abs() + libm::log(sum).abs();
-            Ok(Side { mass: tilted, first: first - centre, log_moment, log_size })
-        };
-        // The weights round by their exponent's rounding: a part in 10^12 covers an exponent of a thousand.
-        Ok(Self {
-            upper: side(upper, 1.0 + 1e-12)?,
-            lower: side(lower, 1.0 - 1e-12)?,
-            centre,
-            count: of.count,
-        })
-    }
-}
-
-/// e^(θl) at each point, over the greatest of them.
-struct Weights {
-    relative: Vec<f64>,
-    log_scale: f64,
-}
-
-fn weights(points: usize, first: i64, offset: f64, step: f64, tilt: f64) -> Weights {
-    let loss = |point: usize| offset + (integer(first) + real(point as u64)) * step;
-    let log_scale = tilt * loss(points.max(1) - 1);
-    let relative = (0..points).map(|point| libm::exp(tilt * loss(point) - log_scale)).collect();
-    Weights { relative, log_scale }
-}
-
-/// The point nearest to the tilted mean.
-fn centre(mass: &[f64], weights: &Weights, first: i64) -> Result<i64, PrivacyError> {
-    let (mut sum, mut moment) = (0.0, 0.0);
-    for (point, (p, weight)) in mass.iter().zip(&weights.relative).enumerate() {
-        sum += p * weight;
-        moment += p * weight * real(point as u64);
-    }
-    let mean = moment / sum;
-    if mean.is_finite() {
-        Ok(first + whole(mean + 0.5))
-    } else {
-        Err(PrivacyError::NotFinite { figure: "privacy loss distribution" })
-    }
-}
-
-impl Side {
-    /// ln E\[e^(sk)\] over the numbers k of the points; infinite if it overflows.
-    fn cumulant(&self, s: f64) -> f64 {
-        // From the greatest term down: what underflows is nothing beside it.
-        let decay = libm::exp(-s.abs());
-        let last = integer(self.first) + real(self.mass.len().max(1) as u64 - 1);
-        let mut power = libm::exp(if s > 0.0 { s * last } else { s * integer(self.first) });
-        let mut sum = 0.0;
-        let mut add = |p: &f64| {
-            sum += p * power;
-            power *= decay;
-        };
-        if s > 0.0 {
-            self.mass.iter().rev().for_each(&mut add);
-        } else {
-            self.mass.iter().for_each(&mut add);
-        }
-        libm::log(sum)
-    }
-
-    fn moments(&self) -> (f64, f64) {
-        let mut sums = (0.0, 0.0);
-        for (point, p) in self.mass.iter().enumerate() {
-            let k = integer(self.first) + real(point as u64);
-            sums = (sums.0 + p * k, sums.1 + p * k * k);
-        }
-        sums
-    }
-}
-
-/// The first and last number of the sum's points, but for e^−`log_window` of the mass on either side.
-///
-/// For any s > 0, P(K ≥ k) ≤ exp(Λ(s) − sk): the end is (Λ(s) + window)/s at the best s tried.
-fn window(tilted: &[Tilted], log_window: f64) -> (f64, f64) {
-    let variance = tilted.iter().fold(0.0, |sum, one| {
-        let (mean, square) = one.upper.moments();
-        sum + real(one.count) * (square - mean * mean).max(0.0)
-    });
-    let deviation = libm::sqrt(variance).max(0.25);
-    let guess = libm::log(libm::sqrt(2.0 * log_window) / deviation);
-    let widest = tilted.iter().map(|one| one.upper.mass.len()).max().unwrap_or(1);
-    let limit = libm::log(LOG_MOMENT_MAX / real(widest as u64));
-    let end = |side: fn(&Tilted) -> &Side, sign: f64| {
-        let reach = |log_s: f64| {
-            let s = libm::exp(log_s);
-            let cumulant = tilted
-                .iter()
-                .fold(0.0, |sum, one| sum + real(one.count) * side(one).cumulant(sign * s));
-            // The recurrence in the cumulant rounds; a part in 10^9 of its terms is far more.
-            let end = (cumulant * (1.0 + 1e-9) + log_window + 1e-6) / s;
-            if end.is_nan() { f64::INFINITY } else { end }
-        };
-        // Beyond `limit` the moments of a wide and skewed loss overflow.
-        let top = (guess + 2.0).min(limit);
-        least((guess - 3.0).min(top - 4.0), top, WINDOW_STEPS, reach).1
-    };
-    let high = f64::max(end(|one| &one.upper, 1.0), end(|one| &one.lower, 1.0));
-    let low = f64::max(end(|one| &one.upper, -1.0), end(|one| &one.lower, -1.0));
-    (-libm::ceil(low) - 1.0, libm::ceil(high) + 1.0)
-}
-
-/// The tilted masses of the sums, above and below, from the point `first` on around the circle.
-fn convolved(tilted: &[Tilted], fft: &Fft, first: i64) -> (Moved, Moved) {
-    let length = fft.length();
-    if let [Tilted { upper, lower, count: 1, .. }] = tilted {
-        let mut circle = vec![Complex::default(); length];
-        place(upper, &mut circle, |slot, p| slot.re += p);
-        place(lower, &mut circle, |slot, p| slot.im += p);
-        circle.rotate_left(around(first, length));
-        let upper = circle.iter().map(|v| v.re).collect();
-        return ((upper, 0.0), (circle.iter().map(|v| v.im).collect(), 0.0));
-    }
-    let start = Frequency::new();
-    let mut product = vec![start; length / 2 + 1];
-    // Both sides have mass 1 and travel as the two parts of one complex vector.
-    let forward_error = 2.0 * fft.relative_error() + 4.0 * ROUNDING;
-    let mut buffer = vec![Complex::default(); length];
-    for one in tilted {
-        buffer.fill(Complex::default());
-        place(&one.upper, &mut buffer, |slot, p| slot.re += p);
-        place(&one.lower, &mut buffer, |slot, p| slot.im += p);
-        fft.forward(&mut buffer);
-        let mut frequencies = product.iter_mut();
-        pairs(&mut buffer, |here, there| {
-            let (upper, lower) = parts(*here, *there);
-            if let Some(frequency) = frequencies.next() {
-                frequency.multiply(upper, lower, one.count, forward_error);
-            }
-        });
-    }
-    let (mut upper_error, mut lower_error, mut size) = (0.0, 0.0, 0.0);
-    let mut frequencies = product.iter();
-    pairs(&mut buffer, |here, there| {
-        let Some(of) = frequencies.next() else { return };
-        *here = of.upper + of.lower.rotated();
-        *there = of.upper.conj() + of.lower.conj().rotated();
-        upper_error += 2.0 * of.upper_size.bound * of.upper_size.error;
-        lower_error += 2.0 * of.lower_size.bound * of.lower_size.error;
-        size += 2.0 * (of.upper_size.bound + of.lower_size.bound);
-    });
-    fft.backward(&mut buffer);
-    let scale = 1.0 / real(length as u64);
-    let rounding = size * (fft.relative_error() + 4.0 * ROUNDING) + f64::MIN_POSITIVE;
-    let (upper_error, lower_error) =
-        (scale * (upper_error + rounding), scale * (lower_error + rounding));
-    let turn = around(first, length);
-    buffer.rotate_left(turn);
-    let (up, down) = (upper_error * (1.0 + 1e-6), lower_error * (1.0 + 1e-6));
-    let upper = buffer.iter().map(|v| (v.re * scale).max(0.0) + up).collect();
-    let lower = buffer.iter().map(|v| (v.im * scale - down).max(0.0)).collect();
-    ((upper, up), (lower, down))
-}
-
-/// Masses, and by how much each was moved to its safe side.
-type Moved = (Vec<f64>, f64);
-
-/// The slot of a point on a circle of `length` slots.
-fn around(point: i64, length: usize) -> usize {
-    let length = i64::try_from(length).unwrap_or(i64::MAX);
-    usize::try_from(point.rem_euclid(length)).unwrap_or(0)
-}
-
-/// Adds a side's masses to the circle.
-fn place(side: &Side, circle: &mut [Complex], add: impl Fn(&mut Complex, f64)) {
-    let length = circle.len();
-    let start = around(side.first, length);
-    let mut rest = side.mass.as_slice();
-    let mut from = start;
-    while !rest.is_empty() {
-        let (now, later) = rest.split_at(rest.len().min(length - from));
-        for (slot, &p) in circle.iter_mut().skip(from).zip(now) {
-            add(slot, p);
-        }
-        (rest, from) = (later, 0);
-    }
-}
-
-/// Visits each frequency together with its negative, in bit-reversed order; 0 and the highest are their own negatives.
-fn pairs(spectrum: &mut [Complex], mut visit: impl FnMut(&mut Complex, &mut Complex)) {
-    let (own, mut rest) = spectrum.split_at_mut(2);
-    for value in own {
-        let mut twin = *value;
-        visit(value, &mut twin);
-    }
-    let mut block = 2;
-    while !rest.is_empty() {
-        let (these, after) = rest.split_at_mut(block);
-        let (low, high) = these.split_at_mut(block / 2);
-        for (here, there) in low.iter_mut().zip(high.iter_mut().rev()) {
-            visit(here, there);
-        }
-        rest = after;
-        block *= 2;
-    }
-}
-
-/// The spectra of the real and of the imaginary part, at a frequency, from those of both at it and at its negative.
-fn parts(here: Complex, there: Complex) -> (Complex, Complex) {
-    let (sum, difference) = (here + there.conj(), here - there.conj());
-    (sum.scaled(0.5), Complex::new(0.5 * difference.im, -0.5 * difference.re))
-}
-
-impl Frequency {
-    const fn new() -> Self {
-        let size = Size { bound: 1.0, error: 0.0 };
-        Self { upper: Complex::ONE, lower: Complex::ONE, upper_size: size, lower_size: size }
-    }
-
-    fn multiply(&mut self, upper: Complex, lower: Complex, count: u64, error: f64) {
-        self.upper = self.upper * power(upper, count);
-        self.lower = self.lower * power(lower, count);
-        self.upper_size.multiply(upper, count, error);
-        self.lower_size.multiply(lower, count, error);
-    }
-}
-
-impl Size {
-    /// Multiplies by a number to the power `count`, where the number itself is off by `error` at most.
-    ///
-    /// (x + η)^n − x^n ≤ nη(x + η)^(n−1), and each of the fewer than 2n products rounds by less than 3u.
-    fn multiply(&mut self, number: Complex, count: u64, error: f64) {
-        let bound = number.modulus() * (1.0 + 4.0 * ROUNDING) + error;
-        let times = real(count);
-        self.bound *= real_power(bound, count);
-        self.error += times * (error / bound + 8.0 * ROUNDING);
-    }
-}
-
-/// A complex number to a whole power, by squaring.
-fn power(mut base: Complex, mut exponent: u64) -> Complex {
-    let mut result = Complex::ONE;
-    loop {
-        if exponent & 1 == 1 {
-            result = result * base;
-        }
-        exponent >>= 1;
-        if exponent == 0 {
-            return result;
-        }
-        base = base * base;
-        // Subnormal numbers would be slow, and are nothing beside the bounds.
-        if base.re.abs() + base.im.abs() < 1e-150 {
-            return Complex::default();
+            assert!(inside > 500, "{inside}");
         }
     }
-}
-
-/// A positive number to a whole power, rounded up, and at least 10^−150.
-fn real_power(mut base: f64, mut exponent: u64) -> f64 {
-    let mut result = 1.0;
-    loop {
-        if exponent & 1 == 1 {
-            result = (result * base).next_up().max(1e-150);
-        }
-        exponent >>= 1;
-        if exponent == 0 {
-            return result;
-        }
-        base = (base * base).next_up().max(1e-150);
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "bounded by the number of points")]
-fn integer(number: i64) -> f64 {
-    number as f64
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "bounded by the number of points")]
-fn whole(number: f64) -> i64 {
-    libm::floor(number) as i64
 }
