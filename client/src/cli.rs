@@ -60,9 +60,16 @@ fn execute(arguments: Arguments) -> Result<Output, ClientError> {
             }
         },
         Command::Ledger { command } => match command {
-            LedgerCommand::Show {} => commands::ledger_show(&state),
-            LedgerCommand::Check {} => commands::ledger_check(&state),
-            LedgerCommand::Mirror { directory } => commands::ledger_mirror(&state, &directory),
+            LedgerCommand::Show {} => commands::ledger::show(&state),
+            LedgerCommand::Check {} => commands::ledger::check(&state),
+            LedgerCommand::Void { reservation, reason } => {
+                commands::ledger::void(&state, reservation, &reason)
+            }
+            LedgerCommand::Raise { epsilon, reason } => {
+                commands::ledger::raise(&state, epsilon, &reason)
+            }
+            LedgerCommand::Mirror { directory } => commands::ledger::mirror(&state, &directory),
+            LedgerCommand::Export { directory } => commands::ledger::export(&state, &directory),
         },
         Command::Receipts { command: ReceiptsCommand::Verify {} } => {
             commands::receipts_verify(&state)

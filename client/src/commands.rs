@@ -1,5 +1,6 @@
 //! What each command does.
 
+pub mod ledger;
 pub mod plan;
 
 mod daemon;
@@ -8,7 +9,7 @@ mod model;
 
 use std::path::Path;
 
-pub use daemon::{ledger_check, ledger_mirror, ledger_show, resume, shutdown, status, stop};
+pub use daemon::{resume, shutdown, status, stop};
 pub use model::{adapt, evaluate};
 use serde_json::json;
 use wire::Invitation;

@@ -26,6 +26,18 @@ pub enum Command {
         /// Who and why, at most 256 characters.
         reason: String,
     },
+    /// Give a reservation back under which nothing was released.
+    Void {
+        /// The leaf of the reservation.
+        reservation: u64,
+        /// Who and why, at most 256 characters.
+        reason: String,
+    },
+    /// Write the ledger out for an auditor.
+    Export {
+        /// An absolute path that does not exist yet.
+        directory: PathBuf,
+    },
     /// End the process. What is charged or released continues at the next start.
     Shutdown {},
 }
@@ -40,6 +52,11 @@ pub enum Answer {
     Ledger(Box<LedgerReport>),
     /// Done.
     Done {},
+    /// The ledger was written out.
+    Exported {
+        /// How many entries.
+        entries: u64,
+    },
     /// It refuses, or failed.
     Failed {
         /// The exit code of the command.
@@ -78,6 +95,8 @@ pub struct NodeStatus {
     pub trouble: Option<String>,
     /// How many of the bank's own accepted contributions its ledger was compared with at start.
     pub ledger_confirmed_by: Option<usize>,
+    /// The second place that confirmed the ledger's head at start.
+    pub second_place: Option<PathBuf>,
 }
 
 /// Sends a command to the daemon on `state`; `None` if none runs.

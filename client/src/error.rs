@@ -86,9 +86,40 @@ pub enum ClientError {
     /// The bank has stopped.
     #[error("the bank releases nothing: {0}")]
     Stopped(String),
-    /// The lifetime budget does not allow it.
+    /// A budget does not allow it.
     #[error("the budget: {0}")]
     Budget(String),
+    /// An operator gave the reservation back while it was being worked on.
+    #[error("nothing is released under reservation {0}: it was given back")]
+    Voided(u64),
+    /// The reservation cannot be given back.
+    #[error("the reservation is not given back: {0}")]
+    NotVoidable(String),
+    /// The ledger cannot be written out.
+    #[error("the ledger is not exported: {0}")]
+    Export(String),
+    /// The population shares units with another one of the bank.
+    #[error(
+        "expected units that no other population of the bank holds, some are in {population:?} (ledger {ledger}): \
+         they would be given a second budget"
+    )]
+    Overlap {
+        /// The name of the other population.
+        population: String,
+        /// The genesis digest of its ledger, in hex.
+        ledger: String,
+    },
+    /// The clock was set back, and nothing else says that the ledger is the newest.
+    #[error(
+        "expected a clock that is not before the ledger's last entry at {last}, it is {now}, and no second place confirms the \
+         ledger's head"
+    )]
+    ClockSetBack {
+        /// The time of the last entry.
+        last: ledger::time::Timestamp,
+        /// What the clock says.
+        now: ledger::time::Timestamp,
+    },
     /// No population is registered yet.
     #[error("expected a registered population, the node has never run")]
     NoPopulation,
@@ -177,9 +208,11 @@ impl ClientError {
             LedgerError::Refused(Violation::Stopped(reason)) => Self::Stopped(reason),
             LedgerError::Refused(
                 refused @ (Violation::OverBudget { .. }
+                | Violation::OverRunCap { .. }
                 | Violation::NoCap
                 | Violation::CapChangesFilter),
             ) => Self::Budget(refused.to_string()),
+            LedgerError::Refused(Violation::Voided(reservation)) => Self::Voided(reservation),
             LedgerError::RolledBack(_)
             | LedgerError::Damaged { .. }
             | LedgerError::Unlawful { .. }
@@ -197,9 +230,13 @@ impl ClientError {
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Policy(_) | Self::Refused(_) | Self::Stopped(_) | Self::NotInPlan(_) => {
-                Exit::Refused
-            }
+            Self::Policy(_)
+            | Self::Refused(_)
+            | Self::Stopped(_)
+            | Self::Voided(_)
+            | Self::NotVoidable(_)
+            | Self::Overlap { .. }
+            | Self::NotInPlan(_) => Exit::Refused,
             Self::Usage(_) => Exit::Usage,
             Self::Budget(_) => Exit::Budget,
             Self::NoState(_) | Self::NotJoined(_) | Self::NoPopulation | Self::NoPlan(_) => {
@@ -208,13 +245,16 @@ impl ClientError {
             Self::Tampered(_)
             | Self::Unproven(_)
             | Self::LedgerDamaged(_)
+            | Self::ClockSetBack { .. }
             | Self::Store(
                 store::StoreError::RolledBack { .. }
+                | store::StoreError::OtherWriter { .. }
                 | store::StoreError::Damaged { .. }
                 | store::StoreError::DamagedBlob(_),
             ) => Exit::Tampered,
             Self::Wire(error) => wire_exit(error),
             Self::Update(_) => Exit::Network,
+            Self::LostBytes(_) => Exit::Incomplete,
             Self::Exposed { .. } | Self::Key { .. } => Exit::Authentication,
             Self::Locked(_)
             | Self::OtherConsortium
@@ -230,7 +270,7 @@ impl ClientError {
             | Self::Plan { .. }
             | Self::Store(_)
             | Self::Ledger(_)
-            | Self::LostBytes(_)
+            | Self::Export(_)
             | Self::Internal(_) => Exit::Failure,
         }
     }
@@ -247,7 +287,9 @@ impl ClientError {
             (matches!(self, Self::Stopped(_)), "resume"),
             (matches!(self, Self::NoPlan(_)), "plan list"),
             (matches!(self, Self::Refused(_)), "plan check DIGEST"),
-            (matches!(self, Self::Budget(_)), "ledger show"),
+            (matches!(self, Self::Budget(_) | Self::NotVoidable(_)), "ledger show"),
+            (matches!(self, Self::ClockSetBack { .. }), "ledger mirror DIRECTORY"),
+            (matches!(self, Self::LostBytes(_)), "ledger check"),
             (matches!(self, Self::NoPopulation), "run"),
             (
                 matches!(self, Self::Store(store::StoreError::Unconfirmed { .. })),

@@ -17,6 +17,8 @@ pub enum Exit {
     NotFound = 5,
     /// Something that is signed or recorded was changed, or the log went back.
     Tampered = 6,
+    /// All that is there is right, but something is missing.
+    Incomplete = 9,
     /// The network or the coordinator cannot be reached.
     Network = 10,
     /// The command was not understood.

@@ -49,17 +49,27 @@ impl Keys {
 /// hold 32 bytes.
 pub fn population_key(state: &StateDir) -> Result<PopulationKey, ClientError> {
     let path = state.directory("keys")?.join("population.key");
+    Ok(PopulationKey::new(&secret(&path)?))
+}
+
+/// The 32 secret bytes in the file at `path`, made there if it is missing.
+///
+/// # Errors
+///
+/// [`ClientError::File`], [`ClientError::Exposed`], or [`ClientError::Key`] if the file does not
+/// hold 32 bytes.
+pub fn secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, ClientError> {
     if !path.exists() {
-        write_durably(&path, &*random_bytes()?)?;
+        write_durably(path, &*random_bytes()?)?;
     }
-    must_be_private(&path)?;
-    let bytes = std::fs::read(&path).map_err(|error| ClientError::file("read", &path, error))?;
+    must_be_private(path)?;
+    let bytes = std::fs::read(path).map_err(|error| ClientError::file("read", path, error))?;
     let bytes = Zeroizing::new(bytes);
     let bytes: [u8; 32] = bytes.as_slice().try_into().map_err(|_| ClientError::Key {
-        path: path.clone(),
+        path: path.to_owned(),
         why: format!("expected 32 bytes, got {}", bytes.len()),
     })?;
-    Ok(PopulationKey::new(&Zeroizing::new(bytes)))
+    Ok(Zeroizing::new(bytes))
 }
 
 /// 32 bytes from the system.

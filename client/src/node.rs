@@ -38,8 +38,8 @@ use crate::data::DataSource;
 use crate::joined::Joined;
 use crate::keys::{Keys, population_key};
 use crate::mirror::{Mirror, Tampered};
-use crate::policy::Policy;
-use crate::population::Population;
+use crate::policy::{Policy, PopulationRules};
+use crate::population::{CapStanding, Confirmed, Population};
 use crate::state_dir::StateDir;
 use crate::tasks::{PopulationKey, Tasks};
 use crate::{ClientError, clock};
@@ -177,7 +177,7 @@ struct Node {
     /// When the node learnt of each round of the open run, by its own clock.
     pushed: Mutex<BTreeMap<(RunId, u32), Instant>>,
     trouble: Mutex<Troubles>,
-    confirmed_by: usize,
+    confirmed: Confirmed,
     /// The connection while there is one.
     connection: watch::Sender<Option<Connection>>,
     /// Something may have become due.
@@ -203,14 +203,19 @@ impl Node {
         let mirror = Mirror::open(log, joined.log(), institution.clone(), keys.record.public())?;
         let at = clock::now();
         let rules = &policy.population;
-        let mut population =
-            Population::open(&state, rules, &institution, Arc::clone(&keys.record), at)?;
-        population.keep_cap(rules, None, clock::now())?;
-        let confirmed = confirm(&population, &mirror)?;
-        match confirmed {
-            0 => warn!("the ledger's head is confirmed by no second place yet"),
-            count => info!(count, "the ledger holds every contribution that the log has of us"),
+        let key = Arc::clone(&keys.record);
+        let mut population = Population::open(&state, rules, &source, &institution, key, at)?;
+        population.check_clock(rules, at)?;
+        if let CapStanding::PolicyAbove { held } = population.keep_cap(rules, None, at)? {
+            let policy = rules.epsilon;
+            warn!(
+                held,
+                policy, "the cap stays as it is until it is raised: ledger raise --epsilon"
+            );
         }
+        let accepted = confirm(&population, &mirror)?;
+        let confirmed = Confirmed { second_place: rules.second_place.clone(), accepted };
+        say(&confirmed, rules);
         let stopped = population.ledger.state().stopped().is_some();
         Ok(Arc::new(Self {
             population_key: population_key(&state)?,
@@ -225,7 +230,7 @@ impl Node {
             tasks: Mutex::new(None),
             pushed: Mutex::new(BTreeMap::new()),
             trouble: Mutex::new(Troubles::default()),
-            confirmed_by: confirmed,
+            confirmed,
             connection: watch::Sender::new(None),
             due: watch::Sender::new(0),
             stopped: watch::Sender::new(stopped),
@@ -256,10 +261,25 @@ impl Node {
     }
 }
 
+/// Says what stands behind the ledger's head, and what nobody looks for.
+fn say(confirmed: &Confirmed, rules: &PopulationRules) {
+    let Confirmed { second_place, accepted } = confirmed;
+    match (second_place, accepted) {
+        (Some(place), _) => {
+            info!(second_place = %place.display(), accepted, "the ledger's head is confirmed");
+        }
+        (None, 0) => warn!("the ledger's head is confirmed by nothing yet: name a second_place"),
+        (None, _) => info!(accepted, "the ledger holds every contribution that the log has of us"),
+    }
+    if rules.registry.is_none() {
+        warn!("customers of another population of this bank are not looked for: name a registry");
+    }
+}
+
 /// How many contributions in the log the ledger holds: all, or it went back.
 fn confirm(population: &Population, mirror: &Mirror<SqliteLog>) -> Result<usize, ClientError> {
     match population.confirm(mirror.facts()) {
-        Ok(confirmed) => Ok(confirmed.accepted),
+        Ok(accepted) => Ok(accepted),
         Err(reason) => {
             let checkpoint = mirror.checkpoint().map(SignedCheckpoint::text);
             let tampered = Tampered::of_own_ledger(&reason, mirror.head(), checkpoint);

@@ -89,8 +89,11 @@ pub struct PopulationRules {
     /// The order of the lifetime filter, fixed for life. Left out, the best for the plan that is
     /// charged before any other.
     pub order: Option<f64>,
-    /// A directory on another disk, where the newest head of the population's ledger is kept a second time.
+    /// A directory on another disk, where the newest head of the population's ledger is kept a second time; absolute.
     pub second_place: Option<PathBuf>,
+    /// The directory in which all nodes of this bank keep sketches of whom they protect, so that no customer is given a second
+    /// budget; absolute, one for the whole bank.
+    pub registry: Option<PathBuf>,
 }
 
 /// What a plan may ask for.

@@ -1,30 +1,39 @@
 //! The population's ledger on disk: its registration, its cap, and what a release costs.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ledger::digest::Digest;
-use ledger::log_store::BlobStore as _;
+use ledger::log_store::{BlobStore as _, LogStore as _};
 use ledger::population::{
-    Cap, ChargeLine, Opened, PopulationLedger, ReserveRequest, Sketch,
+    ChargeLine, LedgerError, Opened, PopulationLedger, ReserveRequest, RunTerms, Sketch,
     UnitRelation as LedgerRelation, Violation,
 };
 use ledger::record::{Institution, Text};
 use ledger::signing::SigningKey;
 use ledger::time::Timestamp;
-use privacy::{Delta, Epsilon, Filter, Order, PrivacyEvent, UnitRelation};
+use privacy::{PrivacyEvent, UnitRelation};
 use round::plan::Plan;
 use serde::Serialize;
 use store::{Blobs, SqliteLog};
 
 use crate::ClientError;
+use crate::data::{DataSource, unit_names};
 use crate::keys::random_bytes;
 use crate::mirror::OpenRound;
 use crate::policy::PopulationRules;
+use crate::registry::Registry;
 use crate::state_dir::StateDir;
 
+mod cap;
+mod export;
 mod report;
 
-pub use report::{ChargeReport, LedgerReport};
+pub use cap::CapStanding;
+pub use report::{ChargeReport, LedgerReport, RunReport};
+
+/// How far a clock may lag behind the ledger's last entry without a question: clocks are corrected.
+const CLOCK_CORRECTION_MS: u64 = 300_000;
 
 /// A population's ledger, and the bytes that were released.
 #[derive(Debug)]
@@ -36,122 +45,161 @@ pub struct Population {
 }
 
 /// What stands behind the ledger's head: printed at start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Confirmed {
+    /// The second place that holds it, if the policy names one.
+    pub second_place: Option<PathBuf>,
     /// How many contributions in the consortium's log the ledger was compared with.
     pub accepted: usize,
 }
 
 impl Population {
-    /// Opens the ledger in the state directory; registers the population in an empty one.
+    /// Opens the ledger in the state directory; registers the population in an empty one. `source` says where its units are.
     ///
     /// # Errors
     ///
-    /// [`ClientError::OtherPopulation`] if the ledger is of another population than the policy's,
-    /// or the ledger's own error.
+    /// [`ClientError::OtherPopulation`] if the ledger is of another population than the policy's, [`ClientError::Overlap`] if
+    /// another population of the bank holds some of its units, or the ledger's own error.
     pub fn open(
         state: &StateDir,
         rules: &PopulationRules,
+        source: &DataSource,
         institution: &Institution,
         key: Arc<SigningKey>,
         at: Timestamp,
     ) -> Result<Self, ClientError> {
-        let (log, blobs) = store::open(&state.directory("population")?)?;
-        let log = match &rules.second_place {
-            Some(directory) => log.confirmed_by(directory)?,
-            None => log,
+        let (log, blobs) = confirmed_store(state, rules)?;
+        // Held until the population is in it, so that two that are registered at once see each other.
+        let registry = rules.registry.as_deref().map(Registry::hold).transpose()?;
+        let population = if log.head().size == 0 {
+            let sketch = match &registry {
+                Some(registry) => registry.sketch(unit_names(source)?),
+                None => Sketch::default(),
+            };
+            if let Some(registry) = &registry {
+                registry.check(None, &sketch)?;
+            }
+            register(log, blobs, rules, institution, key, at, sketch)?
+        } else {
+            let ledger = PopulationLedger::open(log, key).map_err(ClientError::ledger)?;
+            Self { ledger, blobs }
         };
-        use_or_register(log, blobs, rules, institution, key, at)
+        population.must_be(rules, institution)?;
+        if let Some(registry) = &registry {
+            population.keep_registered(registry)?;
+        }
+        Ok(population)
     }
 
-    /// Opens the ledger without knowing the policy: to read it, and to stop it.
+    /// Opens the ledger of a population that is registered, to write to it.
     ///
     /// # Errors
     ///
     /// [`ClientError::NoPopulation`] if none is registered, or the ledger's own error.
-    pub fn open_registered(state: &StateDir, key: Arc<SigningKey>) -> Result<Self, ClientError> {
-        let path = state.path("population");
-        if !path.is_dir() {
-            return Err(ClientError::NoPopulation);
+    pub fn open_registered(
+        state: &StateDir,
+        rules: &PopulationRules,
+        key: Arc<SigningKey>,
+    ) -> Result<Self, ClientError> {
+        must_exist(state)?;
+        let (log, blobs) = confirmed_store(state, rules)?;
+        Self::registered(log, blobs, key)
+    }
+
+    /// Opens the ledger of a population that is registered, only to read it: the second place is asked and not written.
+    ///
+    /// # Errors
+    ///
+    /// As [`Population::open_registered`].
+    pub fn read(
+        state: &StateDir,
+        rules: &PopulationRules,
+        key: Arc<SigningKey>,
+    ) -> Result<Self, ClientError> {
+        must_exist(state)?;
+        let (log, blobs) = store::open(&state.path("population"))?;
+        if let Some(directory) = &rules.second_place {
+            log.check_second_place(directory)?;
         }
-        let (log, blobs) = store::open(&path)?;
+        Self::registered(log, blobs, key)
+    }
+
+    fn registered(log: SqliteLog, blobs: Blobs, key: Arc<SigningKey>) -> Result<Self, ClientError> {
         match PopulationLedger::open(log, key) {
             Ok(ledger) => Ok(Self { ledger, blobs }),
-            Err(ledger::population::LedgerError::Refused(Violation::NotOpened)) => {
-                Err(ClientError::NoPopulation)
-            }
+            Err(LedgerError::Refused(Violation::NotOpened)) => Err(ClientError::NoPopulation),
             Err(error) => Err(ClientError::ledger(error)),
         }
     }
 
-    /// Sets the cap that the policy names if it is not the ledger's. `expected` are the events that
-    /// the order is chosen for where the policy leaves it open; without them such a cap waits.
-    ///
-    /// The order is fixed by the cap before the charge that comes after it, from public parameters
-    /// alone, so the filter's theorem holds.
+    /// Gives a reservation back under which nothing was released: an operator's act, with its reason.
     ///
     /// # Errors
     ///
-    /// [`ClientError::Privacy`] if the cap leaves no budget, [`ClientError::Budget`] if the policy
-    /// changes the order or the delta of a cap that stands, or the ledger's error.
-    pub fn keep_cap(
+    /// [`ClientError::NotVoidable`] with the ledger's reason, or storage fails.
+    pub fn void(
         &mut self,
-        rules: &PopulationRules,
-        expected: Option<&PrivacyEvent>,
+        reservation: u64,
+        reason: &str,
         at: Timestamp,
     ) -> Result<(), ClientError> {
-        let (epsilon, delta) = (Epsilon::new(rules.epsilon)?, Delta::new(rules.delta)?);
-        let standing = self.ledger.state().cap().cloned();
-        let order = match (&standing, rules.order, expected) {
-            (_, Some(order), _) => Order::new(order)?,
-            (Some(cap), None, _) => Order::new(cap.order())?,
-            (None, None, Some(event)) => Filter::best_order(&[*event], delta)?,
-            (None, None, None) => return Ok(()),
-        };
-        let same = |cap: &Cap| {
-            let equal = |a: f64, b: f64| a.to_bits() == b.to_bits();
-            equal(cap.epsilon(), rules.epsilon)
-                && equal(cap.delta(), rules.delta)
-                && equal(cap.order(), order.get())
-        };
-        if standing.as_ref().is_some_and(same) {
-            return Ok(());
+        if reason.trim().is_empty() {
+            return Err(ClientError::Usage(
+                "expected a reason: who decided it, and why".to_owned(),
+            ));
         }
-        let filter = Filter::new(epsilon, delta, order)?;
-        let reason = if standing.is_some() { "changed in the policy" } else { "from the policy" };
-        let reason = Text::new(reason).unwrap_or_default();
-        let cap = Cap::new(rules.epsilon, rules.delta, order.get(), filter.budget(), reason)
-            .map_err(|error| ClientError::Budget(error.to_string()))?;
-        self.ledger.set_cap(at, cap).map_err(ClientError::ledger)
+        let reason = Text::new(reason).map_err(|error| ClientError::Usage(error.to_string()))?;
+        self.ledger.void(at, reservation, reason).map_err(|error| {
+            if let LedgerError::Refused(refused) = error {
+                ClientError::NotVoidable(refused.to_string())
+            } else {
+                ClientError::ledger(error)
+            }
+        })
     }
 
-    /// The filter of the cap that stands.
+    /// Refuses attached units that another population of the bank holds, and keeps a sketch of these.
     ///
     /// # Errors
     ///
-    /// [`ClientError::Budget`] if there is no cap.
-    pub fn filter(&self) -> Result<Filter, ClientError> {
-        let cap = self.ledger.state().cap();
-        let cap = cap.ok_or_else(|| ClientError::Budget("no cap is set yet".to_owned()))?;
-        let (epsilon, delta) = (Epsilon::new(cap.epsilon())?, Delta::new(cap.delta())?);
-        Ok(Filter::new(epsilon, delta, Order::new(cap.order())?)?)
+    /// [`ClientError::Overlap`], or the registry cannot be read and written.
+    pub fn check_units<'a>(
+        &self,
+        rules: &PopulationRules,
+        units: impl Iterator<Item = &'a str>,
+    ) -> Result<(), ClientError> {
+        let Some(directory) = &rules.registry else { return Ok(()) };
+        let registry = Registry::hold(directory)?;
+        let sketch = registry.sketch(units);
+        let own = self.ledger.identity().genesis;
+        registry.check(Some(&own), &sketch)?;
+        registry.keep(&own, self.ledger.state().opened().population.as_str(), &sketch)
     }
 
-    /// The charge for one round.
+    /// The charge for one round, at a bank that lets one run cost `epsilon_per_run_max`.
     ///
     /// # Errors
     ///
     /// [`ClientError::Budget`] if there is no cap, [`ClientError::Privacy`] if no finite cost can be
     /// proved.
-    pub fn request(&self, round: &OpenRound) -> Result<ReserveRequest, ClientError> {
+    pub fn request(
+        &self,
+        round: &OpenRound,
+        epsilon_per_run_max: f64,
+    ) -> Result<ReserveRequest, ClientError> {
+        let (plan, rounds) = (&round.plan, round.plan.text().rounds);
+        let epsilon = plan.spent(rounds)?.epsilon_upper;
+        let terms = RunTerms::new(rounds, epsilon, plan.delta().get(), epsilon_per_run_max)
+            .map_err(|error| ClientError::Budget(error.to_string()))?;
         Ok(ReserveRequest {
             consortium: round.consortium,
             run: round.run,
             round: round.number,
-            plan: round.plan.digest(),
+            plan: plan.digest(),
             model: round.model,
-            charge: round.plan.charge(),
-            rdp: self.filter()?.cost(&round.plan.event())?,
+            charge: plan.charge(),
+            rdp: self.filter()?.cost(&plan.event())?,
+            terms,
         })
     }
 
@@ -188,7 +236,7 @@ impl Population {
     /// # Errors
     ///
     /// What is missing, for [`Tampered::of_own_ledger`](crate::mirror::Tampered::of_own_ledger).
-    pub fn confirm(&self, facts: &crate::mirror::Facts) -> Result<Confirmed, String> {
+    pub fn confirm(&self, facts: &crate::mirror::Facts) -> Result<usize, String> {
         let consortium = facts.state().consortium.as_ref().map(|c| c.digest);
         let released: std::collections::BTreeMap<(Digest, ledger::record::RunId, u32), Digest> =
             self.ledger
@@ -210,53 +258,93 @@ impl Population {
                 ));
             }
         }
-        Ok(Confirmed { accepted: facts.all_accepted().len() })
+        Ok(facts.all_accepted().len())
+    }
+
+    /// Refuses a clock that was set back, unless a second place has confirmed the ledger: a clock goes back with a machine that is
+    /// put back.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::ClockSetBack`].
+    pub fn check_clock(&self, rules: &PopulationRules, now: Timestamp) -> Result<(), ClientError> {
+        let last = self.ledger.state().last();
+        let back = last.millis_since(now) > CLOCK_CORRECTION_MS;
+        if back && rules.second_place.is_none() {
+            return Err(ClientError::ClockSetBack { last, now });
+        }
+        Ok(())
+    }
+
+    /// Refuses the ledger of another population than the policy's.
+    fn must_be(
+        &self,
+        rules: &PopulationRules,
+        institution: &Institution,
+    ) -> Result<(), ClientError> {
+        let opened = self.ledger.state().opened();
+        let same = opened.institution == *institution
+            && opened.population.as_str() == rules.name
+            && opened.unit.as_str() == rules.unit
+            && opened.relation == relation(rules.relation);
+        if same {
+            return Ok(());
+        }
+        let (population, unit) = (&opened.population, &opened.unit);
+        Err(ClientError::OtherPopulation {
+            expected: format!("{} by {} ({})", rules.name, rules.unit, rules.relation),
+            found: format!("{population} by {unit} ({})", opened.relation.as_str()),
+        })
+    }
+
+    /// A crash between ledger and registry leaves a population that the registry does not know yet.
+    fn keep_registered(&self, registry: &Registry) -> Result<(), ClientError> {
+        let (own, opened) = (self.ledger.identity().genesis, self.ledger.state().opened());
+        if registry.holds(&own) {
+            return Ok(());
+        }
+        registry.check(Some(&own), &opened.sketch)?;
+        registry.keep(&own, opened.population.as_str(), &opened.sketch)
     }
 }
 
-fn use_or_register(
+/// The stores of the ledger, its head confirmed by the second place if the policy names one.
+fn confirmed_store(
+    state: &StateDir,
+    rules: &PopulationRules,
+) -> Result<(SqliteLog, Blobs), ClientError> {
+    let (log, blobs) = store::open(&state.directory("population")?)?;
+    let log = match &rules.second_place {
+        Some(directory) => log.confirmed_by(directory)?,
+        None => log,
+    };
+    Ok((log, blobs))
+}
+
+fn must_exist(state: &StateDir) -> Result<(), ClientError> {
+    if state.path("population").is_dir() { Ok(()) } else { Err(ClientError::NoPopulation) }
+}
+
+fn register(
     log: SqliteLog,
     blobs: Blobs,
     rules: &PopulationRules,
     institution: &Institution,
     key: Arc<SigningKey>,
     at: Timestamp,
+    sketch: Sketch,
 ) -> Result<Population, ClientError> {
-    use ledger::log_store::LogStore as _;
-    let ledger = if log.head().size == 0 {
-        let wrong = |error: ledger::record::RecordError| ClientError::Budget(error.to_string());
-        let opened = Opened {
-            institution: institution.clone(),
-            population: Text::new(&*rules.name).map_err(wrong)?,
-            unit: Text::new(&*rules.unit).map_err(wrong)?,
-            relation: relation(rules.relation),
-            nonce: *random_bytes()?,
-            // One state directory holds one population, so there is no other to overlap with.
-            sketch: Sketch::default(),
-        };
-        PopulationLedger::register(log, key, at, opened, &[])
-    } else {
-        PopulationLedger::open(log, key)
+    let wrong = |error: ledger::record::RecordError| ClientError::Budget(error.to_string());
+    let opened = Opened {
+        institution: institution.clone(),
+        population: Text::new(&*rules.name).map_err(wrong)?,
+        unit: Text::new(&*rules.unit).map_err(wrong)?,
+        relation: relation(rules.relation),
+        nonce: *random_bytes()?,
+        sketch,
     };
-    let ledger = ledger.map_err(ClientError::ledger)?;
-    let opened = ledger.state().opened();
-    let same = opened.institution == *institution
-        && opened.population.as_str() == rules.name
-        && opened.unit.as_str() == rules.unit
-        && opened.relation == relation(rules.relation);
-    if same {
-        Ok(Population { ledger, blobs })
-    } else {
-        Err(ClientError::OtherPopulation {
-            expected: format!("{} by {} ({})", rules.name, rules.unit, rules.relation),
-            found: format!(
-                "{} by {} ({})",
-                opened.population,
-                opened.unit,
-                opened.relation.as_str()
-            ),
-        })
-    }
+    let ledger = PopulationLedger::register(log, key, at, opened, &[]);
+    Ok(Population { ledger: ledger.map_err(ClientError::ledger)?, blobs })
 }
 
 const fn relation(relation: UnitRelation) -> LedgerRelation {

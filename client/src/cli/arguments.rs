@@ -92,13 +92,35 @@ pub(super) enum PlanCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum LedgerCommand {
-    /// Charges with what became of them, what is spent, and the cap.
+    /// What is spent and what is left, for life and for each run; charges with what became of them.
     Show {},
     /// Check every leaf, entry and kept vector, and the second place; the node must be at rest.
     Check {},
+    /// Give a reservation back under which nothing was released.
+    Void {
+        /// The leaf of the reservation, as `ledger show` prints it.
+        reservation: u64,
+        /// Who and why; it is signed into the bank's ledger.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Raise the lifetime cap to the policy's; the node must be at rest.
+    Raise {
+        /// The new ε, as in the policy.
+        #[arg(long)]
+        epsilon: f64,
+        /// Who and why; it is signed into the bank's ledger.
+        #[arg(long)]
+        reason: String,
+    },
     /// Keep the ledger's head in a second place from now on: your word that this ledger is the newest.
     Mirror {
         /// A directory on another disk; the policy names it as `population.second_place`.
+        directory: PathBuf,
+    },
+    /// Write the ledger out for an auditor: entries, signed head, and the heads behind the releases.
+    Export {
+        /// A directory that does not exist yet.
         directory: PathBuf,
     },
 }

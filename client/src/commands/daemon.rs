@@ -12,7 +12,7 @@ use crate::joined::Joined;
 use crate::keys::Keys;
 use crate::mirror::Tampered;
 use crate::policy::Policy;
-use crate::population::{LedgerReport, Population};
+use crate::population::Population;
 use crate::state_dir::StateDir;
 use crate::{ClientError, Exit, clock};
 
@@ -98,122 +98,22 @@ pub fn shutdown(state: &Path) -> Result<Output, ClientError> {
     }
 }
 
-/// The bank's own ledger.
-///
-/// # Errors
-///
-/// [`ClientError::NoPopulation`] if the node has never run, or the ledger's error.
-pub fn ledger_show(state: &Path) -> Result<Output, ClientError> {
-    let state = StateDir::open(state)?;
-    let report = match wait(call(&state, &Command::Ledger {}))? {
-        Some(Answer::Ledger(report)) => *report,
-        Some(other) => return Ok(unexpected(other)),
-        None => {
-            let _lock = state.lock()?;
-            let keys = Keys::load_or_create(&state)?;
-            LedgerReport::of(&Population::open_registered(&state, Arc::clone(&keys.record))?)?
-        }
-    };
-    Ok(Output::new(json!(report), ledger_text(&report)))
-}
-
-/// Checks the ledger at rest: every leaf against the tree, every entry by folding it, every released vector by its digest, and the head
-/// by the second place that the policy names.
-///
-/// # Errors
-///
-/// [`ClientError::NoPopulation`] if the node has never run, [`ClientError::Locked`] while it runs, or what is wrong.
-pub fn ledger_check(state: &Path) -> Result<Output, ClientError> {
-    let state = StateDir::open(state)?;
-    let _lock = state.lock()?;
-    let path = state.path("population");
-    if !path.is_dir() {
-        return Err(ClientError::NoPopulation);
-    }
-    let rules = Policy::load(&state.path("policy.toml"))?.population;
-    {
-        let (log, _) = store::open(&path)?;
-        log.scrub()?;
-        if let Some(directory) = &rules.second_place {
-            log.confirmed_by(directory)?;
-        }
-    }
-    let keys = Keys::load_or_create(&state)?;
-    let population = Population::open_registered(&state, Arc::clone(&keys.record))?;
-    let vectors = population.check_vectors()?;
-    let report = LedgerReport::of(&population)?;
-    let confirmed = rules.second_place.as_ref().map(|place| place.display().to_string());
-    let by = confirmed.as_deref().unwrap_or("no second place");
-    let text = format!(
-        "sound: {} charges, {vectors} released vectors whole, head confirmed by {by}",
-        report.charges.len()
-    );
-    let charges = report.charges.len();
-    let data = json!({ "charges": charges, "vectors": vectors, "second_place": confirmed });
-    Ok(Output::new(data, text))
-}
-
-/// Keeps the ledger's head in a second place. The node must be at rest.
-///
-/// # Errors
-///
-/// [`ClientError::NoPopulation`] if the node has never run, [`ClientError::Locked`] while it runs, or the store's error: a place that
-/// holds a head which this ledger does not go on from is not overwritten.
-pub fn ledger_mirror(state: &Path, directory: &Path) -> Result<Output, ClientError> {
-    let state = StateDir::open(state)?;
-    let _lock = state.lock()?;
-    let path = state.path("population");
-    if !path.is_dir() {
-        return Err(ClientError::NoPopulation);
-    }
-    let (log, _) = store::open(&path)?;
-    let head = log.start_second_place(directory)?;
-    let data =
-        json!({ "directory": directory, "leaves": head.size, "root": head.root.to_string() });
-    let text = format!(
-        "{} holds the head of {} leaves; name it in the policy as population.second_place",
-        directory.display(),
-        head.size
-    );
-    Ok(Output::new(data, text))
-}
-
-fn ledger_text(report: &LedgerReport) -> String {
-    let number = |value: Option<f64>| value.map_or("not set".to_owned(), |v| v.to_string());
-    let mut lines = vec![format!(
-        "{} (unit {}, {}): charged epsilon {:.6} at delta {}, cap {}, filter of order {}",
-        report.population,
-        report.unit,
-        report.relation,
-        report.spent,
-        number(report.delta),
-        number(report.cap),
-        number(report.order),
-    )];
-    lines.extend(report.stopped.as_ref().map(|reason| format!("stopped: {reason}")));
-    lines.extend(report.charges.iter().map(|charge| {
-        format!(
-            "leaf {}  run {}  round {}  rdp {:.6}  {}",
-            charge.reservation, charge.run, charge.round, charge.rdp, charge.standing
-        )
-    }));
-    lines.join("\n")
-}
-
 /// Works on the ledger itself while no daemon can.
-fn directly(
+pub(super) fn directly(
     state: &StateDir,
     work: impl FnOnce(&mut Population) -> Result<(), ClientError>,
 ) -> Result<(), ClientError> {
     let _lock = state.lock()?;
     let keys = Keys::load_or_create(state)?;
-    work(&mut Population::open_registered(state, Arc::clone(&keys.record))?)
+    let rules = Policy::load(&state.path("policy.toml"))?.population;
+    work(&mut Population::open_registered(state, &rules, Arc::clone(&keys.record))?)
 }
 
 fn at_rest(state: &StateDir) -> Result<NodeStatus, ClientError> {
     let joined = Joined::load(state)?;
     let keys = Keys::load_or_create(state)?;
-    let stopped = match Population::open_registered(state, Arc::clone(&keys.record)) {
+    let rules = Policy::load(&state.path("policy.toml"))?.population;
+    let stopped = match Population::read(state, &rules, Arc::clone(&keys.record)) {
         Ok(population) => population.ledger.state().stopped().map(ToString::to_string),
         Err(ClientError::NoPopulation) => None,
         Err(error) => return Err(error),
@@ -234,14 +134,14 @@ fn text(reason: &str) -> Result<Text<256>, ClientError> {
     Text::new(reason).map_err(|error| ClientError::Usage(error.to_string()))
 }
 
-fn said(answer: Answer, done: &str) -> Output {
+pub(super) fn said(answer: Answer, done: &str) -> Output {
     if answer == (Answer::Done {}) { Output::new(json!({}), done) } else { unexpected(answer) }
 }
 
-fn unexpected(answer: Answer) -> Output {
+pub(super) fn unexpected(answer: Answer) -> Output {
     let (exit_code, message) = match answer {
         Answer::Failed { exit_code, message } => (exit_code, message),
-        Answer::Status(_) | Answer::Ledger(_) | Answer::Done {} => {
+        Answer::Status(_) | Answer::Ledger(_) | Answer::Done {} | Answer::Exported { .. } => {
             (Exit::Failure.code(), "the daemon answered something else".to_owned())
         }
     };

@@ -13,6 +13,21 @@ pub enum DataError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The registry's sketch needs the units before there is a plan.
+    #[error(
+        "expected `unit` in data.toml, the header of the column that names units: the policy names a registry"
+    )]
+    NoUnitColumn,
+    /// The plan takes units from another column than the population was registered by.
+    #[error(
+        "expected the plan's unit column to be {registered:?}, as in data.toml, it is {found:?}"
+    )]
+    OtherUnitColumn {
+        /// The header that `unit` in data.toml names.
+        registered: String,
+        /// The header of the plan's unit column.
+        found: String,
+    },
     /// A mapped column is not one that the plan reads.
     #[error("expected under [columns] names that the plan reads, got {name:?}")]
     UnusedMapping {

@@ -27,6 +27,10 @@ use super::DataError;
 pub struct DataSource {
     /// The CSV file, plain or in gzip, told apart by its first bytes.
     pub path: PathBuf,
+    /// The header of the column that names units. Only needed where the policy names a registry: the population's sketch is made
+    /// from it before there is a plan.
+    #[serde(default)]
+    pub unit: Option<String>,
     /// What separates cells: one ASCII character.
     #[serde(default = "comma")]
     pub delimiter: char,
@@ -61,6 +65,7 @@ impl DataSource {
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
+            unit: None,
             delimiter: comma(),
             columns: BTreeMap::new(),
             keep: None,

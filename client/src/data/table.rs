@@ -49,12 +49,9 @@ impl Table {
         if let Some(name) = source.columns.keys().find(|name| !wanted(name)) {
             return Err(DataError::UnusedMapping { name: name.clone() });
         }
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(u8::try_from(source.delimiter).unwrap_or(b','))
-            .flexible(true)
-            .trim(csv::Trim::All)
-            .from_reader(open(&source.path)?);
-        let places = Places::find(&mut reader, source, data, &names)?;
+        let mut reader = reader(source)?;
+        let headers = Headers::of(source, source.header(&data.unit_column), &names);
+        let places = Places::find(&mut reader, &headers)?;
         let mut filling = Filling::new(source, &data.unit_column, names, rows_max);
         let mut record = ByteRecord::new();
         while next(&mut reader, &mut record, &source.path)? {
@@ -65,6 +62,32 @@ impl Table {
         }
         Ok(filling.table)
     }
+}
+
+/// The units of all rows that count.
+pub(super) fn unit_names(source: &DataSource, header: &str) -> Result<BTreeSet<String>, DataError> {
+    let mut reader = reader(source)?;
+    let places = Places::find(&mut reader, &Headers::of(source, header, &[]))?;
+    let (mut names, mut record) = (BTreeSet::new(), ByteRecord::new());
+    while next(&mut reader, &mut record, &source.path)? {
+        let line = record.position().map_or(0, csv::Position::line);
+        places.check(&record, &source.path, line)?;
+        if places.counts(&record, source) {
+            names.insert(places.unit(&record, source, header, line)?.to_owned());
+        }
+    }
+    if names.is_empty() {
+        return Err(DataError::NoRows { file: source.path.clone() });
+    }
+    Ok(names)
+}
+
+fn reader(source: &DataSource) -> Result<csv::Reader<Box<dyn Read>>, DataError> {
+    Ok(csv::ReaderBuilder::new()
+        .delimiter(u8::try_from(source.delimiter).unwrap_or(b','))
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(open(&source.path)?))
 }
 
 /// The source columns that the plan reads, each once: those of the derived columns, then the label's.
@@ -113,13 +136,25 @@ struct Places {
     values: Vec<usize>,
 }
 
+/// The headers of the columns to find.
+struct Headers<'a> {
+    source: &'a DataSource,
+    unit: &'a str,
+    values: Vec<&'a str>,
+}
+
+impl<'a> Headers<'a> {
+    fn of(source: &'a DataSource, unit: &'a str, names: &'a [String]) -> Self {
+        Self { source, unit, values: names.iter().map(|name| source.header(name)).collect() }
+    }
+}
+
 impl Places {
     fn find(
         reader: &mut csv::Reader<Box<dyn Read>>,
-        source: &DataSource,
-        data: &DataSpec,
-        names: &[String],
+        wanted: &Headers<'_>,
     ) -> Result<Self, DataError> {
+        let source = wanted.source;
         let file = || source.path.clone();
         let headers = reader.byte_headers().map_err(|error| DataError::Corrupt {
             file: file(),
@@ -142,15 +177,59 @@ impl Places {
         };
         Ok(Self {
             cells: headers.len(),
-            unit: place(source.header(&data.unit_column))?,
+            unit: place(wanted.unit)?,
             task: source.task_column.as_deref().map(place).transpose()?,
             keep: source.keep.as_ref().map(|keep| place(&keep.column)).transpose()?,
-            values: names
-                .iter()
-                .map(|name| place(source.header(name)))
-                .collect::<Result<_, _>>()?,
+            values: wanted.values.iter().map(|header| place(header)).collect::<Result<_, _>>()?,
         })
     }
+
+    /// Refuses a row that has other cells than the header.
+    fn check(&self, record: &ByteRecord, file: &Path, line: u64) -> Result<(), DataError> {
+        if record.len() == self.cells {
+            return Ok(());
+        }
+        let (expected, got) = (self.cells, record.len());
+        Err(DataError::Ragged { file: file.to_owned(), line, expected, got })
+    }
+
+    /// Whether the source keeps the row.
+    fn counts(&self, record: &ByteRecord, source: &DataSource) -> bool {
+        match (&source.keep, self.keep) {
+            (Some(keep), Some(place)) => cell(record, place) == keep.equals.as_bytes(),
+            _ => true,
+        }
+    }
+
+    /// The row's unit.
+    fn unit<'a>(
+        &self,
+        record: &'a ByteRecord,
+        source: &DataSource,
+        header: &str,
+        line: u64,
+    ) -> Result<&'a str, DataError> {
+        name_in(cell(record, self.unit), source, header, line)
+    }
+}
+
+fn cell(record: &ByteRecord, place: usize) -> &[u8] {
+    record.get(place).unwrap_or_default()
+}
+
+fn name_in<'a>(
+    cell: &'a [u8],
+    source: &DataSource,
+    header: &str,
+    line: u64,
+) -> Result<&'a str, DataError> {
+    name(cell).ok_or_else(|| DataError::Cell {
+        file: source.path.clone(),
+        line,
+        column: header.to_owned(),
+        expected: format!("a name of 1 to {NAME_LEN_MAX} bytes of text"),
+        found: quote(cell),
+    })
 }
 
 /// A table while it is being read.
@@ -172,42 +251,27 @@ impl<'a> Filling<'a> {
     }
 
     fn take(&mut self, record: &ByteRecord, places: &Places) -> Result<(), DataError> {
-        let file = || self.source.path.clone();
         let line = record.position().map_or(0, csv::Position::line);
-        if record.len() != places.cells {
-            let (expected, got) = (places.cells, record.len());
-            return Err(DataError::Ragged { file: file(), line, expected, got });
-        }
-        let cell = |place: usize| record.get(place).unwrap_or_default();
-        if let (Some(keep), Some(place)) = (&self.source.keep, places.keep)
-            && cell(place) != keep.equals.as_bytes()
-        {
+        places.check(record, &self.source.path, line)?;
+        if !places.counts(record, self.source) {
             return Ok(());
         }
         for (values, (name, &place)) in
             self.table.values.iter_mut().zip(self.table.names.iter().zip(&places.values))
         {
-            let value = number(cell(place)).ok_or_else(|| DataError::Cell {
+            let value = number(cell(record, place)).ok_or_else(|| DataError::Cell {
                 file: self.source.path.clone(),
                 line,
                 column: self.source.header(name).to_owned(),
                 expected: "a finite number".to_owned(),
-                found: quote(cell(place)),
+                found: quote(cell(record, place)),
             })?;
             values.push(value);
         }
-        let wrong_name = |column: &str, found| DataError::Cell {
-            file: file(),
-            line,
-            column: column.to_owned(),
-            expected: format!("a name of 1 to {NAME_LEN_MAX} bytes of text"),
-            found: quote(found),
-        };
-        let unit = name(cell(places.unit))
-            .ok_or_else(|| wrong_name(&self.unit_header, cell(places.unit)))?;
+        let unit = places.unit(record, self.source, &self.unit_header, line)?;
         let task = match (&self.source.task_column, places.task) {
             (Some(column), Some(place)) => {
-                Some(name(cell(place)).ok_or_else(|| wrong_name(column, cell(place)))?)
+                Some(name_in(cell(record, place), self.source, column, line)?)
             }
             _ => None,
         };

@@ -63,6 +63,7 @@ fn tasks(node: &Node, plan: &Plan) -> Result<Arc<Tasks>, ClientError> {
         .participant(&institution)
         .ok_or_else(|| ClientError::NotInPlan(institution.clone()))?;
     let rows = attach(&node.source, &text.data, &text.tasks, text.model.head)?;
+    node.population().check_units(&node.policy.population, rows.unit_names())?;
     let units = u64::try_from(rows.units()).unwrap_or(u64::MAX);
     // The plan's rule speaks of declared units; the guarantee is about those that are there.
     privacy::check_delta(plan.delta(), units)?;

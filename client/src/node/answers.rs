@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::sync::Arc;
 
 use ledger::record::Text;
@@ -20,6 +21,8 @@ pub(super) async fn answer(node: Option<Arc<Node>>, command: Command) -> Answer 
     let answered = blocking(move || match command {
         Command::Status {} => Ok(Answer::Status(Box::new(status(&node)))),
         Command::Ledger {} => Ok(Answer::Ledger(Box::new(LedgerReport::of(&node.population())?))),
+        Command::Void { reservation, reason } => void(&node, reservation, &reason),
+        Command::Export { directory } => export(&node, &directory),
         Command::Stop { reason } => stop(&node, &reason),
         Command::Resume { reason } => resume(&node, &reason),
         Command::Shutdown {} => {
@@ -49,6 +52,20 @@ fn stop(node: &Node, reason: &str) -> Result<Answer, ClientError> {
         population.ledger.stop(clock::now(), reason).map_err(ClientError::ledger)?;
     }
     Ok(Answer::Done {})
+}
+
+/// Gives a reservation back. A computation under way under it comes to nothing: its bytes are not kept.
+fn void(node: &Node, reservation: u64, reason: &str) -> Result<Answer, ClientError> {
+    node.population().void(reservation, reason, clock::now())?;
+    info!(reservation, reason, "given back");
+    node.wake();
+    Ok(Answer::Done {})
+}
+
+fn export(node: &Node, directory: &Path) -> Result<Answer, ClientError> {
+    let entries = node.population().export(directory)?;
+    info!(entries, directory = %directory.display(), "the ledger is exported");
+    Ok(Answer::Exported { entries })
 }
 
 fn resume(node: &Node, reason: &str) -> Result<Answer, ClientError> {
@@ -89,6 +106,7 @@ fn status(node: &Node) -> NodeStatus {
             let troubles = locked(&node.trouble);
             troubles.working.clone().or_else(|| troubles.following.clone())
         },
-        ledger_confirmed_by: Some(node.confirmed_by),
+        ledger_confirmed_by: Some(node.confirmed.accepted),
+        second_place: node.confirmed.second_place.clone(),
     }
 }

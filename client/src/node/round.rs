@@ -108,7 +108,9 @@ fn charge(node: &Node, round: &OpenRound) -> Result<ReserveOutcome, ClientError>
     let rounds = u64::from(round.plan.text().rounds);
     let expected = PrivacyEvent { count: rounds, ..round.plan.event() };
     population.keep_cap(&node.policy.population, Some(&expected), clock::now())?;
-    let request = population.request(round)?;
+    let per_run = node.policy.allow.epsilon_per_run_max;
+    let per_run = per_run.ok_or_else(|| ClientError::Budget("no cap on a run".to_owned()))?;
+    let request = population.request(round, per_run)?;
     let charged = population.ledger.reserve(clock::now(), request).map_err(ClientError::ledger)?;
     info!(run = %round.run, round = round.number, "charged");
     Ok(charged)
@@ -244,6 +246,7 @@ const fn may_pass(error: &ClientError) -> bool {
             | ClientError::Update(_)
             | ClientError::Unproven(_)
             | ClientError::Stopped(_)
+            | ClientError::Voided(_)
             | ClientError::File { .. }
     )
 }

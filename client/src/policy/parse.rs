@@ -14,6 +14,14 @@ pub enum PolicyError {
     /// The file cannot be read.
     #[error("expected a readable policy: {0}")]
     Unreadable(String),
+    /// A place that depends on where the node is started.
+    #[error("expected an absolute path in population.{key}, got {}", path.display())]
+    Relative {
+        /// The key.
+        key: &'static str,
+        /// What it says.
+        path: PathBuf,
+    },
     /// A missing, unknown or mistyped key.
     #[error("{}{message}{}", place(file.as_deref()), suggestion(hint.as_deref()))]
     Format {
@@ -31,20 +39,34 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`PolicyError::Format`] with the line, and the key that was perhaps meant.
+    /// [`PolicyError::Format`] with the line, and the key that was perhaps meant, or [`PolicyError::Relative`].
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        toml::from_str(text).map_err(|error| format_error(None, &error))
+        Self::parse_named(text, None)
     }
 
     /// Reads a policy from a file.
     ///
     /// # Errors
     ///
-    /// [`PolicyError::Missing`], [`PolicyError::Unreadable`] or [`PolicyError::Format`].
+    /// [`PolicyError::Missing`], [`PolicyError::Unreadable`], or as [`Policy::parse`].
     pub fn load(file: &Path) -> Result<Self, PolicyError> {
         let text = read_text(file).map_err(|error| PolicyError::Unreadable(error.to_string()))?;
         let text = text.ok_or_else(|| PolicyError::Missing(file.to_owned()))?;
-        toml::from_str(&text).map_err(|error| format_error(Some(file), &error))
+        Self::parse_named(&text, Some(file))
+    }
+
+    fn parse_named(text: &str, file: Option<&Path>) -> Result<Self, PolicyError> {
+        let policy: Self = toml::from_str(text).map_err(|error| format_error(file, &error))?;
+        let places = [
+            ("second_place", &policy.population.second_place),
+            ("registry", &policy.population.registry),
+        ];
+        for (key, place) in places {
+            if let Some(path) = place.as_ref().filter(|path| !path.is_absolute()) {
+                return Err(PolicyError::Relative { key, path: path.clone() });
+            }
+        }
+        Ok(policy)
     }
 }
 

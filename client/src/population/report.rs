@@ -1,4 +1,8 @@
-use ledger::population::{ChargeLine, Standing};
+use std::collections::BTreeMap;
+
+use ledger::digest::Digest;
+use ledger::population::{ChargeLine, Population as Entries, ReserveRequest, Standing};
+use ledger::record::RunId;
 use serde::{Deserialize, Serialize};
 
 use super::Population;
@@ -21,6 +25,8 @@ pub struct LedgerReport {
     pub delta: Option<f64>,
     /// The order of the filter.
     pub order: Option<f64>,
+    /// Every cap that was set, the earliest at the start.
+    pub caps: Vec<CapReport>,
     /// The ε that all charges together have spent at δ.
     pub spent: f64,
     /// Why nothing is released, if the bank has stopped.
@@ -29,8 +35,46 @@ pub struct LedgerReport {
     pub entries: u64,
     /// The root over them, in hex.
     pub root: String,
+    /// The runs that were charged, in order.
+    pub runs: Vec<RunReport>,
     /// The charges in order.
     pub charges: Vec<ChargeReport>,
+}
+
+/// A cap and why it was set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CapReport {
+    /// When, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// The cap.
+    pub epsilon: f64,
+    /// Who set it and why.
+    pub reason: String,
+}
+
+/// One run under its two budgets: its own, and what is left of the lifetime's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// The consortium's Genesis digest, in hex.
+    pub consortium: String,
+    /// The run, in hex.
+    pub run: String,
+    /// The digest of its plan, in hex.
+    pub plan: String,
+    /// How many rounds the plan has.
+    pub rounds: u32,
+    /// How many of them are charged and were not given back.
+    pub charged: u32,
+    /// The ε that the whole run costs, by its loss distribution, however early it is stopped.
+    pub epsilon: f64,
+    /// The most that the bank lets a run cost.
+    pub epsilon_max: f64,
+    /// The δ of both.
+    pub delta: f64,
+    /// How many further rounds like these the lifetime's filter would admit, up to the plan's last.
+    pub lifetime_admits: u32,
+    /// The budget that ends the run: `run` if all its rounds fit into the lifetime, `lifetime` if not.
+    pub binding: String,
 }
 
 /// One charge and what became of it.
@@ -79,12 +123,66 @@ impl LedgerReport {
             cap: cap.map(ledger::population::Cap::epsilon),
             delta: cap.map(ledger::population::Cap::delta),
             order: cap.map(ledger::population::Cap::order),
+            caps: state
+                .caps()
+                .iter()
+                .map(|(at, cap)| CapReport {
+                    at_ms: at.as_millis(),
+                    epsilon: cap.epsilon(),
+                    reason: cap.reason().to_string(),
+                })
+                .collect(),
             spent,
             stopped: state.stopped().map(ToString::to_string),
             entries: head.size,
             root: head.root.to_string(),
+            runs: runs(state),
             charges: state.charges().iter().map(|(leaf, line)| charge(*leaf, line)).collect(),
         })
+    }
+}
+
+fn runs(state: &Entries) -> Vec<RunReport> {
+    let mut order = Vec::new();
+    let mut lines: BTreeMap<(Digest, RunId), (&ReserveRequest, u32)> = BTreeMap::new();
+    for line in state.charges().values() {
+        let request = &line.reserved.request;
+        let key = (request.consortium, request.run);
+        let (latest, charged) = lines.entry(key).or_insert_with(|| {
+            order.push(key);
+            (request, 0)
+        });
+        *latest = request;
+        *charged += u32::from(!matches!(line.standing, Standing::Voided { .. }));
+    }
+    let budget = state.cap().map_or(0.0, ledger::population::Cap::budget);
+    let left = (budget - state.spent()).max(0.0);
+    let line = |key| lines.get(&key).map(|(request, charged)| run(request, *charged, left));
+    order.into_iter().filter_map(line).collect()
+}
+
+/// A run as its latest charge says, with `left` of the lifetime's budget.
+fn run(request: &ReserveRequest, charged: u32, left: f64) -> RunReport {
+    let terms = &request.terms;
+    let to_come = terms.rounds().saturating_sub(charged);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a number of rounds, cut to those of the plan; the filter itself decides"
+    )]
+    let lifetime_admits = ((left / request.rdp) as u32).min(to_come);
+    let binding = if lifetime_admits < to_come { "lifetime" } else { "run" };
+    RunReport {
+        consortium: request.consortium.to_string(),
+        run: request.run.to_string(),
+        plan: request.plan.to_string(),
+        rounds: terms.rounds(),
+        charged,
+        epsilon: terms.epsilon(),
+        epsilon_max: terms.epsilon_max(),
+        delta: terms.delta(),
+        lifetime_admits,
+        binding: binding.to_owned(),
     }
 }
 

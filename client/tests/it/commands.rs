@@ -90,7 +90,7 @@ async fn a_node_at_rest_is_stopped_shown_and_resumed() {
     let dir = state.to_owned();
     command(move || commands::stop(&dir, "holiday")).await.unwrap();
     let dir = state.to_owned();
-    let shown = command(move || commands::ledger_show(&dir)).await.unwrap();
+    let shown = command(move || commands::ledger::show(&dir)).await.unwrap();
     assert_eq!(shown.data["stopped"], Value::from("holiday"));
     assert_eq!(shown.data["charges"][0]["standing"], Value::from("acknowledged"));
     assert!(shown.text.contains("cap 20"), "{}", shown.text);

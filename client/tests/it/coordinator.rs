@@ -246,6 +246,18 @@ impl Fake {
         self.core().genesis
     }
 
+    /// The blinded head in each accepted contribution's header, in hex, in the log's order.
+    pub(crate) fn accepted_heads(&self) -> Vec<String> {
+        let core = self.core();
+        let leaves = core.log.leaves(0..core.log.head().size).unwrap().into_iter();
+        leaves
+            .filter_map(|bytes| match Leaf::<Body>::decode(bytes.into_vec()).unwrap().body() {
+                Body::Accepted(contribution) => Some(contribution.ledger_head.to_string()),
+                _ => None,
+            })
+            .collect()
+    }
+
     pub(crate) fn invitation(&self, institution: &str) -> Invitation {
         let core = self.core();
         let identity = Identity::new(*core.genesis.as_bytes(), Role::Bank, institution).unwrap();

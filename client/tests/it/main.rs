@@ -6,6 +6,7 @@
     reason = "a test that cannot go on must stop"
 )]
 
+mod budgets;
 mod commands;
 mod coordinator;
 mod joining;

@@ -25,14 +25,14 @@ fn open_round(fake: &Fake) -> OpenRound {
 }
 
 /// The bank's ledger with the open round charged: what a crash right after RESERVED leaves.
-fn charged(fake: &Fake, bank: &Bank) -> (Population, Reservation) {
+pub(crate) fn charged(fake: &Fake, bank: &Bank) -> (Population, Reservation) {
     let round = open_round(fake);
     let mut population = bank.population();
     let rounds = u64::from(round.plan.text().rounds);
     let expected = PrivacyEvent { count: rounds, ..round.plan.event() };
     let rules = bank.policy().population;
     population.keep_cap(&rules, Some(&expected), clock::now()).unwrap();
-    let request = population.request(&round).unwrap();
+    let request = population.request(&round, 8.0).unwrap();
     let ReserveOutcome::Compute(reservation) =
         population.ledger.reserve(clock::now(), request).unwrap()
     else {
@@ -139,7 +139,7 @@ async fn a_computation_that_was_interrupted_too_often_stays_charged_and_unreleas
     let (mut population, _) = charged(&fake, north);
     for _ in 0..RECOMPUTES_MAX {
         let round = open_round(&fake);
-        let request = population.request(&round).unwrap();
+        let request = population.request(&round, 8.0).unwrap();
         let again = population.ledger.reserve(clock::now(), request).unwrap();
         let ReserveOutcome::Interrupted(interrupted) = again else { panic!("interrupted") };
         population.ledger.recompute(clock::now(), &interrupted).unwrap();
@@ -172,7 +172,7 @@ async fn a_ledger_that_went_back_releases_nothing_more() {
 }
 
 /// Copies the files of a directory, and of those in it.
-fn copy(from: &std::path::Path, to: &std::path::Path) {
+pub(crate) fn copy(from: &std::path::Path, to: &std::path::Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());
@@ -232,10 +232,10 @@ async fn a_ledger_at_rest_is_checked_and_damage_is_named() {
     fake.until(finished).await;
     north.until(one_acknowledged).await;
     node.end().await.unwrap();
-    let checked = client::commands::ledger_check(north.path()).unwrap();
+    let checked = client::commands::ledger::check(north.path()).unwrap();
     assert_eq!((&checked.data["charges"], &checked.data["vectors"]), (&1.into(), &1.into()));
     let elsewhere = tempfile::tempdir().unwrap();
-    let mirrored = client::commands::ledger_mirror(north.path(), elsewhere.path()).unwrap();
+    let mirrored = client::commands::ledger::mirror(north.path(), elsewhere.path()).unwrap();
     assert!(mirrored.data["leaves"].as_u64().unwrap() >= 4);
     // One byte of one leaf.
     let database = north.path().join("population").join("log.sqlite");
@@ -243,6 +243,6 @@ async fn a_ledger_at_rest_is_checked_and_damage_is_named() {
     let changed = "UPDATE leaf SET bytes = zeroblob(length(bytes)) WHERE position = 1";
     assert_eq!(connection.execute(changed, []).unwrap(), 1);
     drop(connection);
-    let damaged = client::commands::ledger_check(north.path()).unwrap_err();
+    let damaged = client::commands::ledger::check(north.path()).unwrap_err();
     assert_eq!(damaged.exit(), client::Exit::Tampered, "{damaged}");
 }

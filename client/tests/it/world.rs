@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use client::backoff::Backoff;
 use client::control::{Answer, Command, NodeStatus, socket};
+use client::data::DataSource;
 use client::join::join;
 use client::joined::Joined;
 use client::keys::Keys;
@@ -152,6 +153,10 @@ impl Bank {
         soon(waiting).await
     }
 
+    pub(crate) fn source(&self) -> DataSource {
+        DataSource::load(&self.state.path("data.toml")).unwrap()
+    }
+
     pub(crate) fn policy(&self) -> Policy {
         Policy::load(&self.state.path("policy.toml")).unwrap()
     }
@@ -160,7 +165,8 @@ impl Bank {
     pub(crate) fn population(&self) -> Population {
         let key = Arc::clone(&self.keys().record);
         let rules = self.policy().population;
-        Population::open(&self.state, &rules, &self.institution(), key, clock::now()).unwrap()
+        let (source, name) = (self.source(), self.institution());
+        Population::open(&self.state, &rules, &source, &name, key, clock::now()).unwrap()
     }
 
     pub(crate) fn receipts(&self) -> usize {

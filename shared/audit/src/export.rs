@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use ledger::checkpoint::{CheckpointError, LogIdentity, SignedCheckpoint};
 use ledger::digest::{Digest, sha256};
+use ledger::population::Entry;
 use ledger::record::{Body, Leaf, LeafBytes, RecordError};
 use ledger::tile::{self, TileKind, tiles};
 use ledger::tree::Head;
@@ -25,6 +26,8 @@ use crate::nodes::Nodes;
 pub(crate) const GENESIS: &str = "genesis";
 /// The file with the signed head.
 pub(crate) const CHECKPOINT: &str = "checkpoint";
+/// The file of a bank's ledger with the heads behind its releases.
+pub const HEADS: &str = "heads.json";
 /// The folder of blobs.
 pub(crate) const BLOBS: &str = "blob";
 
@@ -94,13 +97,58 @@ where
         return Err(ExportError::Exists(directory.to_path_buf()));
     }
     let draft = Draft::beside(directory)?;
-    let records = fill(&draft.path, leaves, checkpoint, blob)?;
+    let records = fill(&draft.path, Kind::CONSORTIUM, leaves, checkpoint, blob)?;
     draft.publish(directory)?;
     Ok(records)
 }
 
+/// Writes a bank's own ledger to `directory`, which must not exist yet, and returns the number of its entries. `heads` is the file
+/// with the heads behind the bank's releases, opened. No vectors: they are in the consortium's export.
+///
+/// # Errors
+///
+/// As [`write`].
+pub fn write_population<E>(
+    directory: &Path,
+    leaves: impl Iterator<Item = Result<LeafBytes, E>>,
+    checkpoint: &str,
+    heads: &[u8],
+) -> Result<u64, ExportError>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    if fs::symlink_metadata(directory).is_ok() {
+        return Err(ExportError::Exists(directory.to_path_buf()));
+    }
+    let draft = Draft::beside(directory)?;
+    let entries = fill(&draft.path, Kind::POPULATION, leaves, checkpoint, |_| Ok(None))?;
+    put(&draft.path, HEADS, heads)?;
+    draft.publish(directory)?;
+    Ok(entries)
+}
+
+/// Which log is written.
+#[derive(Clone, Copy)]
+struct Kind {
+    identity: fn(&LeafBytes) -> Result<LogIdentity, ExportError>,
+    /// The blobs that a leaf names.
+    named: fn(&LeafBytes) -> Result<Vec<Digest>, RecordError>,
+}
+
+impl Kind {
+    const CONSORTIUM: Self = Self {
+        identity,
+        named: |leaf| Leaf::decode(leaf.as_slice()).map(|leaf: Leaf| blobs_of(leaf.body())),
+    };
+    const POPULATION: Self = Self {
+        identity: population_identity,
+        named: |leaf| Leaf::decode(leaf.as_slice()).map(|_: Leaf<Entry>| Vec::new()),
+    };
+}
+
 fn fill<E>(
     root: &Path,
+    kind: Kind,
     leaves: impl Iterator<Item = Result<LeafBytes, E>>,
     checkpoint: &str,
     mut blob: impl FnMut(&Digest) -> Result<Option<Vec<u8>>, E>,
@@ -112,11 +160,11 @@ where
     let head = match leaves.peek() {
         Some(Ok(leaf)) => {
             put(root, GENESIS, leaf.as_slice())?;
-            SignedCheckpoint::open(checkpoint, &identity(leaf)?)?.head()
+            SignedCheckpoint::open(checkpoint, &(kind.identity)(leaf)?)?.head()
         }
         Some(Err(_)) | None => Head::empty(),
     };
-    let named = write_leaves(root, &mut leaves, head)?;
+    let named = write_leaves(root, kind, &mut leaves, head)?;
     put(root, CHECKPOINT, checkpoint.as_bytes())?;
     for digest in named {
         if let Some(bytes) = blob(&digest).map_err(source)? {
@@ -129,6 +177,7 @@ where
 /// Writes the tiles over the leading leaves, and returns the digests of the blobs that they name.
 fn write_leaves(
     root: &Path,
+    kind: Kind,
     leaves: &mut impl Iterator<Item = Result<LeafBytes, ExportError>>,
     head: Head,
 ) -> Result<BTreeSet<Digest>, ExportError> {
@@ -138,9 +187,8 @@ fn write_leaves(
             leaves.by_ref().take(usize::from(tile.width())).collect::<Result<_, _>>()?;
         for (leaf, index) in bundle.iter().zip(tile.range()) {
             nodes.push(leaf.as_slice());
-            let leaf: Leaf = Leaf::decode(leaf.as_slice())
-                .map_err(|source| ExportError::Leaf { index, source })?;
-            named.extend(blobs_of(leaf.body()));
+            let of_leaf = (kind.named)(leaf);
+            named.extend(of_leaf.map_err(|source| ExportError::Leaf { index, source })?);
         }
         put(root, &tile.to_string(), &tile::entry_bundle(&bundle))?;
     }
@@ -184,6 +232,14 @@ fn identity(leaf: &LeafBytes) -> Result<LogIdentity, ExportError> {
         Leaf::decode(leaf.as_slice()).map_err(|source| ExportError::Leaf { index: 0, source })?;
     let Body::Genesis(genesis) = decoded.body() else { return Err(ExportError::NotGenesis) };
     Ok(LogIdentity { genesis: sha256(leaf.as_slice()), key: genesis.log_key })
+}
+
+/// A population's ledger is signed by the bank's record key, which registered it.
+fn population_identity(leaf: &LeafBytes) -> Result<LogIdentity, ExportError> {
+    let decoded: Leaf<Entry> =
+        Leaf::decode(leaf.as_slice()).map_err(|source| ExportError::Leaf { index: 0, source })?;
+    let Entry::Opened(_) = decoded.body() else { return Err(ExportError::NotGenesis) };
+    Ok(LogIdentity { genesis: sha256(leaf.as_slice()), key: *decoded.author() })
 }
 
 fn source(error: impl std::error::Error + Send + Sync + 'static) -> ExportError {

@@ -32,9 +32,14 @@
 //! One RDP filter at one order, fixed by the cap before the charge that comes after it: a charge is
 //! refused if the sum of all charges that were not voided, each addition rounded up, would exceed the
 //! budget. The RDP of a release comes in as an argument: this crate counts and does not compute it.
+//!
+//! One run may be capped too. What its whole plan costs is fixed before it begins and stands in each of
+//! its charges ([`RunTerms`]); a charge is refused if that is above the bank's cap for a run. It counts
+//! whole, so no run becomes cheaper by being stopped, and it never stands in for the lifetime's filter.
 
 mod entry;
 mod error;
+mod heads;
 mod ledger;
 mod sketch;
 mod state;
@@ -42,10 +47,11 @@ mod token;
 
 pub use entry::{
     Acknowledged, Cap, Entry, Opened, Recomputed, ReleasedEntry, ReserveRequest, Reserved, Resumed,
-    Stopped, UnitRelation, Voided,
+    RunTerms, Stopped, UnitRelation, Voided,
 };
 pub use error::{LedgerError, Violation};
-pub use ledger::{PopulationLedger, blinded_head};
+pub use heads::{OpenedHead, blinded_head};
+pub use ledger::PopulationLedger;
 pub use sketch::{Sketch, SketchKey};
 pub use state::{ChargeLine, Population, RECOMPUTES_MAX, Standing};
 pub use token::{Interrupted, OpenWork, Released, Reservation, ReserveOutcome};

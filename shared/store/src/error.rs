@@ -49,6 +49,19 @@ pub enum StoreError {
         /// The head of the log.
         found: Head,
     },
+    /// Somebody else writes to the second place: another copy of this log, most likely.
+    #[error(
+        "expected {} to hold the head of {expected} leaves that was kept there, found one of {found}: another process keeps a log there",
+        .place.display()
+    )]
+    OtherWriter {
+        /// The second place.
+        place: PathBuf,
+        /// How many leaves the head has that this process kept there; 0 for none.
+        expected: u64,
+        /// How many leaves the head has that is there; 0 for none.
+        found: u64,
+    },
     /// The second place has never held this log's head.
     #[error("expected {} to hold the head of a log of {leaves} leaves, found nothing there", .place.display())]
     Unconfirmed {

@@ -13,29 +13,38 @@ use ledger::tree::Head;
 
 use crate::directory::sync_dir;
 use crate::error::StoreError;
+use crate::lock::Lock;
 
 const NAME: &str = "ledger.head";
 const FIRST_LINE: &str = "counterfoil head v1";
 
-/// A file that holds a log's head.
+/// A file that holds a log's head, held by one process.
 #[derive(Debug)]
 pub(crate) struct SecondPlace {
     directory: PathBuf,
+    _lock: Lock,
 }
 
 impl SecondPlace {
-    /// The second place in `directory`, which exists.
-    pub(crate) fn new(directory: &Path) -> Self {
-        Self { directory: directory.to_owned() }
+    /// The second place in `directory`, which exists, for this process alone: of two copies of a log that name the same place,
+    /// one is refused.
+    pub(crate) fn hold(directory: &Path) -> Result<Self, StoreError> {
+        let lock = Lock::take(&directory.join(NAME))?;
+        Ok(Self { directory: directory.to_owned(), _lock: lock })
     }
 
     /// The head that it holds; none if nothing was ever kept there.
     pub(crate) fn head(&self) -> Result<Option<Head>, StoreError> {
-        let path = self.directory.join(NAME);
+        Self::head_in(&self.directory)
+    }
+
+    /// The head that the second place in `directory` holds, whoever holds it.
+    pub(crate) fn head_in(directory: &Path) -> Result<Option<Head>, StoreError> {
+        let path = directory.join(NAME);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             // The directory itself must be there: an unmounted disk is not an empty one.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.directory.is_dir() => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && directory.is_dir() => {
                 return Ok(None);
             }
             Err(error) => return Err(StoreError::io("read the second place", &path, error)),
@@ -53,8 +62,20 @@ impl SecondPlace {
         head.map(Some).ok_or(StoreError::Damaged { expected })
     }
 
-    /// Keeps `head` in place of the one before; durable when it returns.
-    pub(crate) fn keep(&self, head: &Head) -> Result<(), StoreError> {
+    /// Keeps `head` in place of `before`, which it holds still; durable when it returns.
+    ///
+    /// Locks do not reach across every shared disk, so what is held is compared as well: where two copies of a log name one place,
+    /// the second to write finds the head of the first.
+    pub(crate) fn replace(&self, before: Option<&Head>, head: &Head) -> Result<(), StoreError> {
+        let held = self.head()?;
+        if held.as_ref() != before {
+            let (expected, found) = (before.map_or(0, |h| h.size), held.map_or(0, |h| h.size));
+            return Err(StoreError::OtherWriter { place: self.directory.clone(), expected, found });
+        }
+        self.keep(head)
+    }
+
+    fn keep(&self, head: &Head) -> Result<(), StoreError> {
         let (path, new) = (self.directory.join(NAME), self.directory.join("ledger.head.new"));
         let failed = |error| StoreError::io("write the second place", &path, error);
         let mut file = File::create(&new).map_err(failed)?;

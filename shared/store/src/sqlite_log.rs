@@ -73,28 +73,22 @@ impl SqliteLog {
     /// [`StoreError::RolledBack`] if the log does not go on from the head that is kept, [`StoreError::Unconfirmed`] if none is kept
     /// of a log that has leaves (see [`SqliteLog::start_second_place`]), or the second place cannot be read and written.
     pub fn confirmed_by(mut self, directory: &Path) -> Result<Self, StoreError> {
-        let (place, found) = (SecondPlace::new(directory), self.head());
-        match place.head()? {
-            Some(kept) => {
-                let same = kept.size <= found.size && self.root_of(kept.size)? == kept.root;
-                if !same {
-                    return Err(StoreError::RolledBack {
-                        place: directory.to_owned(),
-                        kept,
-                        found,
-                    });
-                }
-            }
-            None if found.size == 0 => {}
-            None => {
-                let leaves = found.size;
-                return Err(StoreError::Unconfirmed { place: directory.to_owned(), leaves });
-            }
-        }
+        let (place, found) = (SecondPlace::hold(directory)?, self.head());
+        let kept = place.head()?;
+        self.check_goes_on_from(kept.as_ref(), directory)?;
         // What a crash has left behind is caught up with, and a place that cannot be written is found out at once.
-        place.keep(&found)?;
+        place.replace(kept.as_ref(), &found)?;
         self.second = Some(place);
         Ok(self)
+    }
+
+    /// Confirms the log by the head that a second place holds, and changes nothing there.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqliteLog::confirmed_by`].
+    pub fn check_second_place(&self, directory: &Path) -> Result<(), StoreError> {
+        self.check_goes_on_from(SecondPlace::head_in(directory)?.as_ref(), directory)
     }
 
     /// Keeps the log's head in a second place that has never held one: an operator's word that this log is the newest.
@@ -103,15 +97,27 @@ impl SqliteLog {
     ///
     /// [`StoreError::RolledBack`] if it holds a head that this log does not go on from, or it cannot be read and written.
     pub fn start_second_place(&self, directory: &Path) -> Result<Head, StoreError> {
-        let (place, found) = (SecondPlace::new(directory), self.head());
-        if let Some(kept) = place.head()? {
-            let same = kept.size <= found.size && self.root_of(kept.size)? == kept.root;
-            if !same {
-                return Err(StoreError::RolledBack { place: directory.to_owned(), kept, found });
-            }
+        let (place, found) = (SecondPlace::hold(directory)?, self.head());
+        let kept = place.head()?;
+        if kept.is_some() {
+            self.check_goes_on_from(kept.as_ref(), directory)?;
         }
-        place.keep(&found)?;
+        place.replace(kept.as_ref(), &found)?;
         Ok(found)
+    }
+
+    fn check_goes_on_from(&self, kept: Option<&Head>, place: &Path) -> Result<(), StoreError> {
+        let found = self.head();
+        match kept {
+            Some(kept) if kept.size <= found.size && self.root_of(kept.size)? == kept.root => {
+                Ok(())
+            }
+            Some(kept) => {
+                Err(StoreError::RolledBack { place: place.to_owned(), kept: *kept, found })
+            }
+            None if found.size == 0 => Ok(()),
+            None => Err(StoreError::Unconfirmed { place: place.to_owned(), leaves: found.size }),
+        }
     }
 
     /// The root over the leading `size` leaves.
@@ -297,7 +303,7 @@ impl LogStore for SqliteLog {
             let frontier = log.write(leaves, blobs)?;
             // A crash here leaves an earlier head in the second place: the log goes on from it. A failure here is one of the append.
             if let Some(second) = &log.second {
-                second.keep(&frontier.head())?;
+                second.replace(Some(&found), &frontier.head())?;
             }
             Ok(frontier)
         })?;

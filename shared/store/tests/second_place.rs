@@ -166,3 +166,47 @@ fn an_operator_cannot_start_over_a_place_that_knows_better() {
     let found = log.start_second_place(&places.elsewhere);
     assert!(matches!(found, Err(StoreError::RolledBack { .. })));
 }
+
+#[test]
+fn of_two_copies_that_name_one_place_only_one_goes_on() {
+    let places = Places::new();
+    places.append("leaf", 2);
+    let copied = places.log.with_extension("copy");
+    copy(&places.log, &copied);
+    let mut first = places.open().unwrap();
+    let second = SqliteLog::open(&copied.join("log.sqlite")).unwrap();
+    let refused = second.confirmed_by(&places.elsewhere);
+    assert!(matches!(refused, Err(StoreError::Locked(_))), "{refused:?}");
+
+    // Where the disk knows no locks: the file itself tells.
+    fs::remove_file(places.elsewhere.join("ledger.head.lock")).unwrap();
+    let second = SqliteLog::open(&copied.join("log.sqlite")).unwrap();
+    let mut second = second.confirmed_by(&places.elsewhere).unwrap();
+    let head = first.head();
+    first.append(&head, &leaves("first", 1), &[]).unwrap();
+    let late = second.append(&head, &leaves("second", 1), &[]);
+    let other = matches!(
+        &late,
+        Err(AppendError::Store(StoreError::OtherWriter { expected: 2, found: 3, .. }))
+    );
+    assert!(other, "{late:?}");
+}
+
+#[test]
+fn looking_at_a_second_place_changes_nothing_there() {
+    let places = Places::new();
+    places.append("leaf", 2);
+    let kept = fs::read(places.elsewhere.join("ledger.head")).unwrap();
+    {
+        let mut log = SqliteLog::open(&places.log.join("log.sqlite")).unwrap();
+        let head = log.head();
+        log.append(&head, &leaves("late", 1), &[]).unwrap();
+        log.check_second_place(&places.elsewhere).unwrap();
+    }
+    assert_eq!(fs::read(places.elsewhere.join("ledger.head")).unwrap(), kept);
+    fs::remove_dir_all(&places.log).unwrap();
+    fs::create_dir(&places.log).unwrap();
+    let log = SqliteLog::open(&places.log.join("log.sqlite")).unwrap();
+    let refused = log.check_second_place(&places.elsewhere);
+    assert!(matches!(refused, Err(StoreError::RolledBack { .. })), "{refused:?}");
+}

@@ -15,7 +15,8 @@ use ledger::{
     digest::Digest,
     memory::{MemoryBlobs, MemoryLog},
     population::{
-        Cap, Opened, PopulationLedger, ReserveOutcome, ReserveRequest, Sketch, UnitRelation,
+        Cap, Opened, PopulationLedger, ReserveOutcome, ReserveRequest, RunTerms, Sketch,
+        UnitRelation,
     },
     record::{Charge, Institution, TaskChange, Text},
     signing::{Signature, SigningKey},
@@ -127,6 +128,7 @@ fn released(vector: Vec<u8>) -> Outcome<Upload> {
         model: Digest::from_bytes([5; 32]),
         charge: Charge::new(1.0, 0.5, TaskChange::Content)?,
         rdp: 0.5,
+        terms: RunTerms::new(1, 1.0, 1e-6, 1.0)?,
     };
     let ReserveOutcome::Compute(reservation) = ledger.reserve(at, request)? else {
         return Err("a new ledger has no charge".into());

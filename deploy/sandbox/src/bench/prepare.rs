@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ledger::digest::sha256;
 use ledger::memory::{MemoryBlobs, MemoryLog};
 use ledger::population::{
-    Cap, Opened, PopulationLedger, ReserveOutcome, ReserveRequest, Sketch, UnitRelation,
+    Cap, Opened, PopulationLedger, ReserveOutcome, ReserveRequest, RunTerms, Sketch, UnitRelation,
 };
 use ledger::record::{Canonical as _, Contribution, RunId, Text};
 use ledger::time::Timestamp;
@@ -34,6 +34,8 @@ pub(super) fn fill(
     let mut ledgers = members.iter().map(ledger).collect::<Result<Vec<_>, _>>()?;
     let weights = initial_weights(plan.layout(), &plan.text().model.initialization);
     let mut master = Master::new(weights, &plan.text().optimizer);
+    let terms =
+        RunTerms::new(rounds, 1.0, 1e-6, 1.0).map_err(|error| SandboxError::bench(&error))?;
     for round in 0..rounds {
         let request = ReserveRequest {
             consortium: plan.consortium(),
@@ -43,6 +45,7 @@ pub(super) fn fill(
             model: sha256(&master.theta_bytes()),
             charge: plan.charge(),
             rdp: 1e-9,
+            terms,
         };
         let mut sum = vec![0; plan.dimension()];
         for (number, (member, ledger)) in (0_u64..).zip(members.iter_mut().zip(&mut ledgers)) {

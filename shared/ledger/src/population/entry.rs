@@ -3,10 +3,11 @@
 use super::Sketch;
 use crate::digest::Digest;
 use crate::generated::population as message;
-use crate::record::{
-    Charge, Institution, RecordError, RunId, TaskChange, Text, Wire, fixed, payload, positive,
-    refused, run_bytes,
-};
+use crate::record::{Institution, RecordError, Text, Wire, fixed, payload, positive, refused};
+
+mod reserve;
+
+pub use reserve::{ReserveRequest, Reserved, RunTerms};
 
 payload! {
     /// What an entry of a population's ledger says. All are by the bank.
@@ -66,34 +67,6 @@ pub struct Cap {
     order: f64,
     budget: f64,
     reason: Text<256>,
-}
-
-/// A release to be charged.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ReserveRequest {
-    /// The genesis digest of the consortium.
-    pub consortium: Digest,
-    /// The run.
-    pub run: RunId,
-    /// The round's number.
-    pub round: u32,
-    /// SHA-256 of the plan's exact bytes.
-    pub plan: Digest,
-    /// SHA-256 of the meta-initialization.
-    pub model: Digest,
-    /// The mechanism's parameters.
-    pub charge: Charge,
-    /// The RDP of the release at the filter's order; finite and above zero.
-    pub rdp: f64,
-}
-
-/// A release is charged.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Reserved {
-    /// What is charged.
-    pub request: ReserveRequest,
-    /// The RDP of all charges at the filter's order, this one included.
-    pub cumulative_rdp: f64,
 }
 
 /// The noised bytes are durable.
@@ -268,43 +241,6 @@ impl Wire for Cap {
 
     fn from_message(m: message::Cap) -> Result<Self, RecordError> {
         Self::new(m.epsilon, m.delta, m.order, m.budget, Text::new(m.reason)?)
-    }
-}
-
-impl Wire for Reserved {
-    type Message = message::Reserved;
-    const TYPE: &'static str = "reserved";
-
-    fn to_message(&self) -> message::Reserved {
-        let request = &self.request;
-        message::Reserved {
-            consortium: request.consortium.as_bytes().to_vec(),
-            run: run_bytes(&request.run),
-            round: request.round,
-            plan: request.plan.as_bytes().to_vec(),
-            model: request.model.as_bytes().to_vec(),
-            noise_multiplier: request.charge.noise_multiplier(),
-            sampling_rate: request.charge.sampling_rate(),
-            task_change: request.charge.task_change().as_str().to_owned(),
-            rdp: request.rdp,
-            cumulative_rdp: self.cumulative_rdp,
-        }
-    }
-
-    fn from_message(m: message::Reserved) -> Result<Self, RecordError> {
-        let task_change = TaskChange::from_name(&m.task_change)?;
-        Ok(Self {
-            request: ReserveRequest {
-                consortium: fixed("consortium", &m.consortium)?,
-                run: fixed("run", &m.run)?,
-                round: m.round,
-                plan: fixed("plan", &m.plan)?,
-                model: fixed("model", &m.model)?,
-                charge: Charge::new(m.noise_multiplier, m.sampling_rate, task_change)?,
-                rdp: positive("rdp", m.rdp)?,
-            },
-            cumulative_rdp: positive("cumulative_rdp", m.cumulative_rdp)?,
-        })
     }
 }
 

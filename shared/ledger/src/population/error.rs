@@ -47,6 +47,25 @@ pub enum Violation {
         /// The cap's budget.
         budget: f64,
     },
+    /// The whole run would cost more than the bank lets a run cost.
+    #[error("expected a run of at most epsilon {epsilon_max} in all, its plan costs {epsilon}")]
+    OverRunCap {
+        /// What all rounds of the plan cost together.
+        epsilon: f64,
+        /// The bank's cap on one run.
+        epsilon_max: f64,
+    },
+    /// The round is not one of the plan's.
+    #[error("expected one of the plan's {rounds} rounds, got round {round}")]
+    BeyondPlan {
+        /// How many rounds the plan has.
+        rounds: u32,
+        /// The round, counted from 0.
+        round: u32,
+    },
+    /// The run was charged before under other terms.
+    #[error("expected the plan and terms of reservation {0}, got others for the same run")]
+    OtherTerms(u64),
     /// A charge that is no finite number above zero.
     #[error("expected an RDP above zero, got {0}")]
     NotPositive(f64),

@@ -11,9 +11,9 @@ use super::sketch::Sketch;
 use super::state::{ChargeLine, Population, Standing};
 use super::token::{Interrupted, OpenWork, Released, Reservation, ReserveOutcome};
 use crate::checkpoint::{LogIdentity, SignedCheckpoint};
-use crate::digest::{Digest, Sha256, sha256};
+use crate::digest::{Digest, sha256};
 use crate::log_store::{AppendError, BlobStore, LogStore, SmallBlob};
-use crate::record::{Contribution, Leaf, LeafBytes, Record, RecordError, Text};
+use crate::record::{Leaf, LeafBytes, Record, RecordError, Text};
 use crate::signing::SigningKey;
 use crate::time::Timestamp;
 use crate::tree::{Frontier, Head, ProofError, leaf_hash, root_at};
@@ -35,7 +35,7 @@ pub struct PopulationLedger<S> {
     poisoned: bool,
 }
 
-type Answer<T, S> = Result<T, LedgerError<<S as crate::tree::HashSource>::Error>>;
+pub(super) type Answer<T, S> = Result<T, LedgerError<<S as crate::tree::HashSource>::Error>>;
 
 impl<S: LogStore> PopulationLedger<S> {
     /// Registers a population in an empty store. `others` are the sketches of the bank's other
@@ -272,44 +272,6 @@ impl<S: LogStore> PopulationLedger<S> {
         self.state.charges().iter().filter_map(work).collect()
     }
 
-    /// The header of a released contribution: the same, byte for byte, however often it is asked for.
-    ///
-    /// Its ledger head is the head right after the Released entry, blinded by
-    /// [`head_nonce`](Self::head_nonce).
-    ///
-    /// # Errors
-    ///
-    /// If storage fails, or the token is of another ledger.
-    pub fn contribution(&self, released: &Released) -> Answer<Contribution, S> {
-        self.own(&released.ledger)?;
-        let size = released.entry + 1;
-        let root = root_at(&self.store, size).map_err(|error| match error {
-            ProofError::Source(error) => LedgerError::Store(error),
-            ProofError::OutOfRange { .. } => LedgerError::Moved(self.head),
-        })?;
-        let request = &released.request;
-        Ok(Contribution {
-            run: request.run,
-            round: request.round,
-            plan: request.plan,
-            model: request.model,
-            institution: self.state.opened().institution.clone(),
-            vector: released.vector,
-            ledger_head: blinded_head(&self.head_nonce(released), &Head { size, root }),
-            charge: request.charge,
-        })
-    }
-
-    /// The nonce that blinds the head in a contribution's header; opened to auditors only.
-    ///
-    /// SHA-256 of the record key's signature, type "head-nonce", over the leaf of the reservation:
-    /// nobody without the key can guess it, and a retry finds it again.
-    pub fn head_nonce(&self, released: &Released) -> [u8; 32] {
-        let body = released.index.to_be_bytes();
-        let signature = self.key.sign_body("head-nonce", &self.genesis, &body);
-        *sha256(signature.as_bytes()).as_bytes()
-    }
-
     /// Checks that the ledger extends `earlier`: a head that a second place has kept.
     ///
     /// # Errors
@@ -384,11 +346,16 @@ impl<S: LogStore> PopulationLedger<S> {
         };
     }
 
+    /// The bank's record key.
+    pub fn record_key(&self) -> &SigningKey {
+        &self.key
+    }
+
     const fn sound(&self) -> Answer<(), S> {
         if self.poisoned { Err(LedgerError::Poisoned) } else { Ok(()) }
     }
 
-    fn own(&self, ledger: &Digest) -> Answer<(), S> {
+    pub(super) fn own(&self, ledger: &Digest) -> Answer<(), S> {
         if *ledger == self.genesis { Ok(()) } else { Err(Violation::OtherLedger.into()) }
     }
 
@@ -402,16 +369,6 @@ impl<S: LogStore> PopulationLedger<S> {
         let request = line.reserved.request.clone();
         Interrupted { ledger: self.genesis, index, request }
     }
-}
-
-/// SHA-256(`nonce` ‖ root ‖ size as 8 bytes big-endian): says nothing about the ledger until the
-/// nonce is opened.
-pub fn blinded_head(nonce: &[u8; 32], head: &Head) -> Digest {
-    let mut hasher = Sha256::new();
-    hasher.update(nonce);
-    hasher.update(head.root.as_bytes());
-    hasher.update(&head.size.to_be_bytes());
-    hasher.finish()
 }
 
 /// What reading the leaves has come to.

@@ -10,9 +10,6 @@ use crate::record::{RecordError, refused};
 /// The bytes of one hash in a sketch.
 const HASH_BYTES: usize = 8;
 
-/// The most hashes a sketch may hold, so that its entry stays within a leaf.
-const HASHES_MAX: usize = 4096;
-
 /// The secret key of a bank's sketches. It stays at the bank, for life: sketches under different
 /// keys cannot be compared. Nothing prints it.
 pub struct SketchKey(hmac::Key);
@@ -33,6 +30,9 @@ impl SketchKey {
 }
 
 impl Sketch {
+    /// The most hashes a sketch may hold, so that its entry stays within a leaf.
+    pub const HASHES_MAX: usize = 4096;
+
     /// The `count` smallest of the leading 8 bytes of HMAC-SHA-256(`key`, id) over all `ids`, at
     /// most 4096. Order and repetition of the ids do not matter.
     pub fn of<I>(key: &SketchKey, ids: I, count: usize) -> Self
@@ -45,11 +45,17 @@ impl Sketch {
             if let Some(hash) = tag.as_ref().first_chunk::<HASH_BYTES>() {
                 smallest.insert(*hash);
             }
-            if smallest.len() > count.min(HASHES_MAX) {
+            if smallest.len() > count.min(Self::HASHES_MAX) {
                 smallest.pop_last();
             }
         }
         Self(smallest)
+    }
+
+    /// The sketch of both populations together, at most 4096 hashes.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        Self(self.0.union(&other.0).copied().take(Self::HASHES_MAX).collect())
     }
 
     /// Whether both hold a hash in common.
@@ -70,7 +76,7 @@ impl Sketch {
     /// [`RecordError::Field`] if the bytes are not up to 4096 hashes of 8 bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
         let (hashes, rest) = bytes.as_chunks::<HASH_BYTES>();
-        if !rest.is_empty() || hashes.len() > HASHES_MAX {
+        if !rest.is_empty() || hashes.len() > Self::HASHES_MAX {
             let found = format!("{} bytes", bytes.len());
             return Err(refused("sketch", "up to 4096 hashes of 8 bytes", found));
         }

@@ -23,6 +23,8 @@ pub struct Population {
     caps: Vec<(Timestamp, Cap)>,
     charges: BTreeMap<u64, ChargeLine>,
     rounds: BTreeMap<(Digest, RunId, u32), u64>,
+    /// The charge that each run began with, voided or not.
+    runs: BTreeMap<(Digest, RunId), u64>,
     spent: f64,
     stopped: Option<Text<256>>,
     size: u64,
@@ -109,6 +111,7 @@ impl Population {
             caps: Vec::new(),
             charges: BTreeMap::new(),
             rounds: BTreeMap::new(),
+            runs: BTreeMap::new(),
             spent: 0.0,
             stopped: None,
             size: 1,
@@ -264,6 +267,7 @@ impl Population {
         if let Some((index, _)) = self.reservation(request) {
             return Err(Violation::AlreadyReserved(index));
         }
+        self.check_run(request)?;
         let cap = self.cap().ok_or(Violation::NoCap)?;
         let (spent, rdp, budget) = (self.spent, request.rdp, cap.budget());
         if !(rdp.is_finite() && rdp > 0.0) {
@@ -278,6 +282,26 @@ impl Population {
             return Err(Violation::Cumulative { expected, found });
         }
         Ok(())
+    }
+
+    /// A run has one plan for all its rounds, and costs what the bank lets a run cost.
+    fn check_run(&self, request: &ReserveRequest) -> Result<(), Violation> {
+        let (terms, round) = (&request.terms, request.round);
+        if round >= terms.rounds() {
+            return Err(Violation::BeyondPlan { rounds: terms.rounds(), round });
+        }
+        if terms.epsilon() > terms.epsilon_max() {
+            let (epsilon, epsilon_max) = (terms.epsilon(), terms.epsilon_max());
+            return Err(Violation::OverRunCap { epsilon, epsilon_max });
+        }
+        let Some(index) = self.runs.get(&(request.consortium, request.run)) else {
+            return Ok(());
+        };
+        let begun = &self.line(*index)?.reserved.request;
+        let same = begun.plan == request.plan
+            && begun.charge == request.charge
+            && begun.terms.same_plan(terms);
+        if same { Ok(()) } else { Err(Violation::OtherTerms(*index)) }
     }
 
     fn check_recomputed(&self, reservation: u64) -> Result<(), Violation> {
@@ -317,7 +341,9 @@ impl Population {
 
     fn charge(&mut self, index: u64, at: Timestamp, reserved: &Reserved) {
         self.spent = reserved.cumulative_rdp;
-        self.rounds.insert(round_of(&reserved.request), index);
+        let request = &reserved.request;
+        self.rounds.insert(round_of(request), index);
+        self.runs.entry((request.consortium, request.run)).or_insert(index);
         let reserved = reserved.clone();
         let line = ChargeLine { at, reserved, recomputed: 0, standing: Standing::Open };
         self.charges.insert(index, line);

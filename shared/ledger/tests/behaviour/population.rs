@@ -4,9 +4,9 @@ use ledger::digest::{Digest, sha256};
 use ledger::log_store::{BlobStore as _, LogStore as _};
 use ledger::memory::{Crash, CrashPoint, MemoryBlobs, MemoryLog};
 use ledger::population::{
-    Cap, Entry, LedgerError, OpenWork, Opened, PopulationLedger, Recomputed, ReleasedEntry,
-    Reservation, ReserveOutcome, ReserveRequest, Reserved, Sketch, SketchKey, UnitRelation,
-    Violation, blinded_head,
+    Cap, Entry, LedgerError, OpenWork, Opened, OpenedHead, PopulationLedger, Recomputed,
+    ReleasedEntry, Reservation, ReserveOutcome, ReserveRequest, Reserved, RunTerms, Sketch,
+    SketchKey, UnitRelation, Violation, blinded_head,
 };
 use ledger::record::{Charge, Leaf, Record, TaskChange, Text};
 use ledger::time::Timestamp;
@@ -35,6 +35,11 @@ pub(crate) fn cap(budget: f64) -> Cap {
     Cap::new(3.0, 1e-6, 8.5, budget, Text::default()).unwrap()
 }
 
+/// A hundred rounds that cost ε = 2 in all, at a bank that lets a run cost `epsilon_max`.
+pub(crate) fn terms(epsilon_max: f64) -> RunTerms {
+    RunTerms::new(100, 2.0, 1e-6, epsilon_max).unwrap()
+}
+
 pub(crate) fn request(round: u32, rdp: f64) -> ReserveRequest {
     ReserveRequest {
         consortium: digest(0),
@@ -44,6 +49,7 @@ pub(crate) fn request(round: u32, rdp: f64) -> ReserveRequest {
         model: digest(2),
         charge: Charge::new(1.5, 0.25, TaskChange::Content).unwrap(),
         rdp,
+        terms: terms(3.0),
     }
 }
 
@@ -140,6 +146,57 @@ fn the_budget_holds_to_the_last_bit() {
     // Smaller than the spacing of doubles at 1: rounding to nearest would lose it.
     let refused = violation(ledger.reserve(at(6), request(2, 1e-300)));
     assert!(matches!(refused, Violation::OverBudget { .. }));
+}
+
+#[test]
+fn a_run_costs_what_its_plan_says_in_every_round_and_no_more_than_the_bank_lets_it() {
+    let mut ledger = ledger();
+    let dear = ReserveRequest { terms: terms(1.9), ..request(0, 0.25) };
+    let refused = violation(ledger.reserve(at(3), dear));
+    assert_eq!(refused, Violation::OverRunCap { epsilon: 2.0, epsilon_max: 1.9 });
+    let beyond = ledger.reserve(at(3), request(100, 0.25));
+    assert_eq!(violation(beyond), Violation::BeyondPlan { rounds: 100, round: 100 });
+
+    compute(ledger.reserve(at(3), request(0, 0.25)).unwrap());
+    let cheaper = RunTerms::new(100, 1.0, 1e-6, 3.0).unwrap();
+    let longer = RunTerms::new(101, 2.0, 1e-6, 3.0).unwrap();
+    let surer = RunTerms::new(100, 2.0, 1e-7, 3.0).unwrap();
+    let quieter = Charge::new(1.25, 0.25, TaskChange::Content).unwrap();
+    for other in [
+        ReserveRequest { terms: cheaper, ..request(1, 0.25) },
+        ReserveRequest { terms: longer, ..request(1, 0.25) },
+        ReserveRequest { terms: surer, ..request(1, 0.25) },
+        ReserveRequest { charge: quieter, ..request(1, 0.25) },
+        ReserveRequest { plan: digest(7), ..request(1, 0.25) },
+    ] {
+        assert_eq!(violation(ledger.reserve(at(4), other)), Violation::OtherTerms(2));
+    }
+    // Given back or not, the run began with these terms.
+    ledger.void(at(5), 2, Text::default()).unwrap();
+    let other = ReserveRequest { terms: cheaper, ..request(0, 0.25) };
+    assert_eq!(violation(ledger.reserve(at(6), other)), Violation::OtherTerms(2));
+    // The bank's own cap may change, and holds from then on.
+    compute(
+        ledger.reserve(at(7), ReserveRequest { terms: terms(2.0), ..request(1, 0.25) }).unwrap(),
+    );
+    let lowered = ReserveRequest { terms: terms(1.5), ..request(2, 0.25) };
+    assert!(matches!(violation(ledger.reserve(at(8), lowered)), Violation::OverRunCap { .. }));
+}
+
+#[test]
+fn terms_that_are_no_terms_are_refused() {
+    for (rounds, epsilon, delta, epsilon_max) in [
+        (0, 1.0, 1e-6, 1.0),
+        (1, -0.5, 1e-6, 1.0),
+        (1, 1.0, 1e-6, 0.0),
+        (1, f64::NAN, 1e-6, 1.0),
+        (1, f64::INFINITY, 1e-6, f64::INFINITY),
+        (1, 1.0, 1.0, 1.0),
+        (1, 1.0, 0.0, 1.0),
+        (1, 1.0, 1e-6, f64::NAN),
+    ] {
+        assert!(RunTerms::new(rounds, epsilon, delta, epsilon_max).is_err(), "{epsilon} {delta}");
+    }
 }
 
 #[test]
@@ -275,7 +332,8 @@ fn a_contribution_is_the_same_however_often_it_is_asked_for() {
     let blobs = blobs(&ledger);
     let reservation = compute(ledger.reserve(at(3), request(0, 0.25)).unwrap());
     let released = ledger.release(at(4), &reservation, b"noised".to_vec(), &blobs).unwrap();
-    let (before, nonce) = (ledger.contribution(&released).unwrap(), ledger.head_nonce(&released));
+    let (before, nonce) =
+        (ledger.contribution(&released).unwrap(), ledger.head_nonce(released.index()));
     let head = ledger.head();
     compute(ledger.reserve(at(5), request(1, 0.25)).unwrap());
     ledger = reopen(ledger);
@@ -284,6 +342,8 @@ fn a_contribution_is_the_same_however_often_it_is_asked_for() {
     };
     assert_eq!(ledger.contribution(&again).unwrap(), before);
     assert_eq!(before.ledger_head, blinded_head(&nonce, &head));
+    let opened = ledger.opened_heads().unwrap();
+    assert_eq!(opened, [OpenedHead { reservation: released.index(), head, nonce }]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use ledger::{
     digest::Digest,
     memory::{MemoryBlobs, MemoryLog},
     population::{
-        Cap, Opened, PopulationLedger, Released, ReserveOutcome, ReserveRequest, Sketch,
+        Cap, Opened, PopulationLedger, Released, ReserveOutcome, ReserveRequest, RunTerms, Sketch,
         UnitRelation,
     },
     record::{Charge, Contribution, Institution, TaskChange, Text},
@@ -47,6 +47,7 @@ impl Release {
             model: Digest::from_bytes([5; 32]),
             charge: Charge::new(1.0, 0.5, TaskChange::Content).unwrap(),
             rdp: 0.5,
+            terms: RunTerms::new(u32::MAX, 1.0, 1e-6, 1.0).unwrap(),
         };
         let ReserveOutcome::Compute(reservation) = ledger.reserve(at, request).unwrap() else {
             panic!("a new ledger has no charge")
