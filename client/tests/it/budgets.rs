@@ -1,6 +1,7 @@
 //! What a bank does about its budgets, and what it is refused.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use client::commands;
 use client::control::{Answer, Command};
@@ -22,14 +23,17 @@ fn policy_with(fake: &Fake, lines: &str) -> String {
 
 fn opened(bank: &Bank) -> Result<Population, ClientError> {
     let (rules, source) = (bank.policy().population, bank.source());
-    let key = bank.keys().record.clone();
+    let key = Arc::clone(&bank.keys().record);
     Population::open(&bank.state, &rules, &source, &bank.institution(), key, clock::now())
 }
 
 /// A bank whose policy names the registry.
 async fn registering(fake: &Fake, name: &'static str, registry: &Path) -> Bank {
     let bank = Bank::joined(fake, name).await;
-    bank.write("policy.toml", &policy_with(fake, &format!("registry = {registry:?}")));
+    bank.write(
+        "policy.toml",
+        &policy_with(fake, &format!("registry = \"{}\"", registry.display())),
+    );
     bank.write("data.toml", "path = \"rows.csv\"\nunit = \"id\"\n");
     bank
 }
@@ -68,7 +72,7 @@ async fn a_population_that_starts_over_is_given_no_second_budget() {
     let [file] = &*kept_in(registry.path()) else { panic!("one population") };
     std::fs::remove_file(file).unwrap();
     drop(opened(&north).unwrap());
-    assert_eq!(kept_in(registry.path()), [file.clone()]);
+    assert_eq!(&*kept_in(registry.path()), std::slice::from_ref(file));
 }
 
 /// The populations' files.
@@ -294,6 +298,13 @@ async fn a_stop_at_rest_keeps_the_second_place_and_refuses_a_ledger_that_went_ba
     crate::recovery::copy(&backup, &ledger);
     let refused = stop().await.unwrap().unwrap_err();
     assert_eq!(refused.exit(), Exit::Tampered, "{refused}");
+    let dir = north.path().to_owned();
+    let seen = move || {
+        [commands::ledger::check(&dir), commands::ledger::show(&dir), commands::status(&dir)]
+    };
+    for looked_at in tokio::task::spawn_blocking(seen).await.unwrap() {
+        assert_eq!(looked_at.unwrap_err().exit(), Exit::Tampered);
+    }
     let error = north.run().ended().await.unwrap_err();
     assert_eq!(error.exit(), Exit::Tampered, "{error}");
 }

@@ -251,9 +251,10 @@ impl Fake {
         let core = self.core();
         let leaves = core.log.leaves(0..core.log.head().size).unwrap().into_iter();
         leaves
-            .filter_map(|bytes| match Leaf::<Body>::decode(bytes.into_vec()).unwrap().body() {
-                Body::Accepted(contribution) => Some(contribution.ledger_head.to_string()),
-                _ => None,
+            .filter_map(|bytes| {
+                let leaf = Leaf::<Body>::decode(bytes.into_vec()).unwrap();
+                let Body::Accepted(contribution) = leaf.body() else { return None };
+                Some(contribution.ledger_head.to_string())
             })
             .collect()
     }
