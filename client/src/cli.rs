@@ -74,6 +74,7 @@ fn execute(arguments: Arguments) -> Result<Output, ClientError> {
         Command::Receipts { command: ReceiptsCommand::Verify {} } => {
             commands::receipts_verify(&state)
         }
+        Command::Redteam(redteam) => commands::redteam(&redteam),
         Command::Adapt(adapt) => commands::adapt(&adapt),
         Command::Evaluate(evaluate) => commands::evaluate(&evaluate),
     }

@@ -6,11 +6,13 @@ pub mod plan;
 mod daemon;
 mod log;
 mod model;
+mod redteam;
 
 use std::path::Path;
 
 pub use daemon::{resume, shutdown, status, stop};
 pub use model::{adapt, evaluate};
+pub use redteam::redteam;
 use serde_json::json;
 use wire::Invitation;
 use wire::tls::system_clock;

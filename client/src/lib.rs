@@ -30,6 +30,7 @@ pub mod node;
 pub mod policy;
 pub mod population;
 pub mod receipts;
+pub mod redteam;
 pub mod registry;
 pub mod release;
 pub mod state_dir;

@@ -11,9 +11,9 @@ use ledger::receipt::Receipt;
 use ledger::record::{Canonical as _, Contribution, Institution};
 use ledger::signing::SigningKey;
 use ledger::time::Timestamp;
-use meta::{GradientLearner, MetaLearner as _};
+use meta::{GradientLearner, MetaLearner};
 use privacy::{
-    Grid, NoiseMultiplier, PublicBound, RandomSource, RoundedGaussian, SamplingRate,
+    Grid, Keystream, NoiseMultiplier, PublicBound, RandomSource, RoundedGaussian, SamplingRate,
     SourceExhausted, noise_scale,
 };
 use round::plan::Plan;
@@ -22,13 +22,14 @@ use wire::{Bytes, Connection};
 use zeroize::Zeroizing;
 
 use crate::ClientError;
+use crate::keys::random_bytes;
 use crate::learning::{learner_of, theta_of};
 use crate::receipts::{receipt_of, verify};
 use crate::tasks::Tasks;
 
 /// What a round computes: public facts alone, checked before anything is charged.
-pub struct Job {
-    learner: GradientLearner,
+pub struct Job<L = GradientLearner> {
+    learner: L,
     theta: Vec<f32>,
     grid: Grid,
     rate: SamplingRate,
@@ -78,19 +79,42 @@ impl Job {
     /// [`ClientError::Privacy`] if the plan's terms are none, [`ClientError::NotInPlan`].
     pub fn new(plan: &Plan, institution: &Institution, theta: &[u8]) -> Result<Self, ClientError> {
         let learner = learner_of(plan)?;
+        let theta = theta_of(theta, &learner)?;
+        let bound = plan
+            .public_bound(institution)
+            .ok_or_else(|| ClientError::NotInPlan(institution.clone()))?;
+        Self::of(plan, learner, theta, bound)
+    }
+}
+
+impl<L: MetaLearner> Job<L> {
+    /// The job of another learner under the plan's mechanism: for whoever attacks the mechanism itself.
+    pub(crate) fn of(
+        plan: &Plan,
+        learner: L,
+        theta: Vec<f32>,
+        bound: PublicBound,
+    ) -> Result<Self, ClientError> {
         let privacy = &plan.text().privacy;
         let multiplier = NoiseMultiplier::new(privacy.noise_multiplier)?;
         Ok(Self {
-            theta: theta_of(theta, &learner)?,
+            theta,
             learner,
             grid: plan.grid(),
             rate: SamplingRate::new(privacy.sampling_rate)?,
             noise: RoundedGaussian::new(noise_scale(multiplier, privacy.grid_bits)?)?,
-            bound: plan
-                .public_bound(institution)
-                .ok_or_else(|| ClientError::NotInPlan(institution.clone()))?,
+            bound,
         })
     }
+}
+
+/// The randomness of one computation: a fresh seed from the system, which is stored nowhere.
+///
+/// # Errors
+///
+/// [`ClientError::Randomness`] if the system gives none.
+pub fn fresh_randomness() -> Result<Keystream, ClientError> {
+    Ok(Keystream::from_seed(*random_bytes()?))
 }
 
 impl Noised {
@@ -102,9 +126,9 @@ impl Noised {
     /// # Errors
     ///
     /// [`SourceExhausted`] from the source, which knows nothing of rows.
-    pub fn compute(
+    pub fn compute<L: MetaLearner>(
         reservation: Reservation,
-        job: &Job,
+        job: &Job<L>,
         tasks: &Tasks,
         source: &mut impl RandomSource,
     ) -> Result<Self, SourceExhausted> {

@@ -60,6 +60,8 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ReceiptsCommand,
     },
+    /// Attack the node's own pipeline under a plan, with tasks of nobody. No row is read, nothing is charged, nothing leaves.
+    Redteam(RedteamArguments),
     /// Adapt a meta-initialization to the bank's own labelled examples. Nothing leaves.
     Adapt(AdaptArguments),
     /// Judge a meta-initialization against learning alone, on the bank's own rows. Nothing leaves.
@@ -129,6 +131,22 @@ pub(super) enum LedgerCommand {
 pub(super) enum ReceiptsCommand {
     /// Verify every receipt from the file alone.
     Verify {},
+}
+
+/// What `redteam` is told.
+#[derive(Clone, Debug, Args)]
+pub struct RedteamArguments {
+    /// The plan, as a file.
+    pub plan: PathBuf,
+    /// How many tasks of nobody take part; rounded up to a power of two, and fewer where the plan's grid holds no more.
+    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(16..=16384))]
+    pub canaries: u32,
+    /// How many rounds the attacked run has; all of the plan's if left out.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub rounds: Option<u32>,
+    /// How sure the lower bound is to be.
+    #[arg(long, default_value_t = 0.95)]
+    pub confidence: f64,
 }
 
 /// What `adapt` is told.

@@ -50,6 +50,14 @@ impl Rows {
         Ok(Self { columns: features.len(), features: all, labels, unit_of, units })
     }
 
+    /// Rows of nobody, one a unit, with label 0: what canaries are made of.
+    pub(crate) fn of_nobody(columns: usize, features: Vec<f32>) -> Self {
+        let count = features.len() / columns.max(1);
+        let numbers = 0_u32..u32::try_from(count).unwrap_or(u32::MAX);
+        let units = numbers.clone().map(Unit::of_nobody).collect();
+        Self { columns, features, labels: vec![0.0; count], unit_of: numbers.collect(), units }
+    }
+
     /// How many rows there are. Exact, so for the bank's own eyes.
     pub fn len(&self) -> usize {
         self.labels.len()

@@ -38,6 +38,13 @@ pub(super) struct Unit {
     line: u64,
 }
 
+impl Unit {
+    /// A unit that is in no file.
+    pub(super) fn of_nobody(number: u32) -> Self {
+        Self { name: number.to_string().into(), task: None, rows: 1, line: 0 }
+    }
+}
+
 impl Table {
     pub(super) fn read(
         source: &DataSource,

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use ledger::population::{Interrupted, Released, Reservation, ReserveOutcome};
 use ledger::receipt::Receipt;
-use privacy::{Keystream, PrivacyEvent};
+use privacy::PrivacyEvent;
 use round::plan::Send;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{error, info, warn};
@@ -13,9 +13,8 @@ use super::admission::{Admitted, admit};
 use super::agenda::{Duty, GivenUp, next_duty};
 use super::schedule::slot_end;
 use super::{Node, blocking, locked};
-use crate::keys::random_bytes;
 use crate::mirror::{OpenRound, OwnAccepted};
-use crate::release::{Noised, Parcel, send};
+use crate::release::{Noised, Parcel, fresh_randomness, send};
 use crate::{ClientError, clock, receipts};
 
 /// Does what there is to do, one duty after the other, for ever.
@@ -131,8 +130,7 @@ async fn compute(
 ) -> Result<(), ClientError> {
     let node = Arc::clone(node);
     blocking(move || {
-        // A fresh seed from the system, for this round alone; it is stored nowhere.
-        let mut source = Keystream::from_seed(*random_bytes()?);
+        let mut source = fresh_randomness()?;
         let Admitted { job, tasks } = admitted;
         let noised = Noised::compute(reservation, &job, &tasks, &mut source)
             .map_err(|error| ClientError::Internal(error.to_string()))?;

@@ -98,6 +98,8 @@ pub struct ChargeReport {
     pub rdp: f64,
     /// `reserved`, `unreleased`, `released`, `acknowledged` or `voided`.
     pub standing: String,
+    /// SHA-256 of what was released, in hex.
+    pub vector: Option<String>,
     /// How often the computation was started again.
     pub recomputed: u32,
 }
@@ -205,6 +207,7 @@ fn charge(reservation: u64, line: &ChargeLine) -> ChargeReport {
         task_change: request.charge.task_change().as_str().to_owned(),
         rdp: request.rdp,
         standing: standing.to_owned(),
+        vector: line.released().map(|(_, vector)| vector.to_string()),
         recomputed: line.recomputed,
     }
 }
