@@ -1,13 +1,17 @@
 //! The attacks find what is wrong, and nothing where nothing is.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "small numbers of a pipeline that is wrong anyway"
+)]
 
 use std::sync::Arc;
 
 use client::ClientError;
 use client::redteam::{Canary, Claim, Mechanism, Redteam, attack_pipeline};
-use privacy::{
-    ClipNorm, Grid, Keystream, RandomSource as _, RoundedGaussian, SamplingRate, bernoulli,
-};
+use privacy::{ClipNorm, Grid, Keystream, RoundedGaussian, SamplingRate, bernoulli};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use round::plan::Plan;
 
@@ -58,8 +62,7 @@ impl Sabotaged {
 
     fn drawn<'a>(&mut self, canaries: &'a [Canary]) -> Vec<&'a Canary> {
         if self.how == Sabotage::FixedBatches {
-            let share = (canaries.len() as f64 * self.claim.rate).round().max(1.0);
-            let size = (1..=canaries.len()).find(|size| *size as f64 >= share).unwrap();
+            let size = (canaries.len() as f64 * self.claim.rate).round().max(1.0) as usize;
             let batch = canaries.iter().cycle().skip(self.next).take(size).collect();
             self.next = (self.next + size) % canaries.len();
             return batch;
@@ -93,7 +96,10 @@ impl Sabotaged {
                     }
                 }
             }
-            _ => {
+            Sabotage::Nothing
+            | Sabotage::NoiseHalved
+            | Sabotage::FixedBatches
+            | Sabotage::NoiseReused => {
                 for canary in drawn {
                     self.grid.contribute(&canary.gradient(DIMENSION, 1.0), &mut sum);
                 }
@@ -111,14 +117,10 @@ impl Mechanism for Sabotaged {
     fn release(&mut self, canaries: &[Canary]) -> Result<Vec<i32>, ClientError> {
         let drawn = self.drawn(canaries);
         let mut sum = self.sum(&drawn);
-        let scale = match self.how {
-            Sabotage::NoiseHalved => 0.5 * self.claim.noise,
-            _ => self.claim.noise,
-        };
-        let mut noise = match self.how {
-            Sabotage::NoiseReused => Keystream::from_seed(self.seed),
-            _ => Keystream::from_seed(seed()),
-        };
+        let halved = self.how == Sabotage::NoiseHalved;
+        let scale = if halved { 0.5 * self.claim.noise } else { self.claim.noise };
+        let reused = self.how == Sabotage::NoiseReused;
+        let mut noise = Keystream::from_seed(if reused { self.seed } else { seed() });
         RoundedGaussian::new(scale as u64).unwrap().add_to(&mut sum, &mut noise).unwrap();
         Ok(sum
             .into_iter()
@@ -208,5 +210,4 @@ fn a_command_prints_what_it_found() {
     assert_eq!(main(&["--canaries", "64", "--rounds", "1"]), 0);
     assert_eq!(main(&["--canaries", "64", "--rounds", "4000"]), 64);
     assert_eq!(main(&["--confidence", "1"]), 64);
-    let _ = Keystream::from_seed([0; 32]).fill(&mut [0; 8]);
 }

@@ -79,7 +79,8 @@ impl SecondPlace {
         let (path, new) = (self.directory.join(NAME), self.directory.join("ledger.head.new"));
         let failed = |error| StoreError::io("write the second place", &path, error);
         let mut file = File::create(&new).map_err(failed)?;
-        write!(file, "{FIRST_LINE}\n{}\n{}\n", head.size, head.root).map_err(failed)?;
+        let text = format!("{FIRST_LINE}\n{}\n{}\n", head.size, head.root);
+        file.write_all(text.as_bytes()).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         // A crash before the rename leaves the old head, after it the new one; never a part of either.
         fs::rename(&new, &path).map_err(failed)?;

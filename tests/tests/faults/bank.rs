@@ -13,7 +13,7 @@ use super::points::Fault;
 use super::table::Outcome;
 
 /// The round that suffers; round 0 was whole.
-const ROUND: &str = "1";
+const ROUND: u32 = 1;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Size {
@@ -50,7 +50,7 @@ impl Bank {
         let dimension = round::plan::Plan::parse(plan.as_bytes()).unwrap().dimension();
         let bank = Self { root, dimension, _owner: Some(owner), _disk: None };
         bank.write_policy();
-        let begun = bank.run("0");
+        let begun = bank.run(0);
         assert!(begun.status.success(), "{}", String::from_utf8_lossy(&begun.stderr));
         bank
     }
@@ -99,15 +99,21 @@ impl Bank {
         of(&self.root)
     }
 
+    /// The size of the ledger's write-ahead log, which the round makes longer.
+    pub(crate) fn log_bytes(&self) -> u64 {
+        let log = self.root.join("state").join("population").join("log.sqlite-wal");
+        fs::metadata(log).unwrap().len()
+    }
+
     /// The command of the round that suffers.
     pub(crate) fn round(&self) -> [PathBuf; 3] {
         let program = env!("CARGO_BIN_EXE_one-round");
-        [program.into(), self.root.join("state"), ROUND.into()]
+        [program.into(), self.root.join("state"), ROUND.to_string().into()]
     }
 
-    fn run(&self, round: &str) -> Output {
+    fn run(&self, round: u32) -> Output {
         let [program, state, _] = self.round();
-        Command::new(program).arg(state).arg(round).output().unwrap()
+        Command::new(program).arg(state).arg(round.to_string()).output().unwrap()
     }
 
     /// A round with a fault, then one without: what was sent, and what is charged for it.
@@ -115,8 +121,9 @@ impl Bank {
         let mut command = match fault {
             Fault::At(point) => {
                 let mut command = Command::new("strace");
-                let quiet = ["-o", "/dev/null", "-e", "trace=none", "-e", &point.injection()];
-                command.args(quiet);
+                // What is not traced is not harmed either.
+                let traced = format!("trace={}", point.call);
+                command.args(["-o", "/dev/null", "-e", &traced, "-e", &point.injection()]);
                 command
             }
             Fault::FileLimit(bytes) => {
@@ -167,7 +174,7 @@ impl Bank {
         assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
         let ledger: Value = serde_json::from_slice(&shown.stdout).unwrap();
         let charges = ledger["charges"].as_array().unwrap();
-        let of_round = charges.iter().filter(|charge| charge["round"].to_string() == ROUND);
+        let of_round = charges.iter().filter(|charge| charge["round"] == ROUND);
         let of_round: Vec<&Value> = of_round.collect();
         assert!(of_round.len() <= 1, "a round is charged once");
         assert!(charges.len() <= 2 && charges.iter().all(|charge| charge["standing"] != "voided"));
@@ -193,7 +200,11 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());
         if entry.path().is_dir() {
-            copy(&entry.path(), &target);
+            // Most of a store's directories are empty, and made again when it is opened.
+            let is_empty = fs::read_dir(entry.path()).unwrap().next().is_none();
+            if !is_empty {
+                copy(&entry.path(), &target);
+            }
         } else {
             fs::copy(entry.path(), target).unwrap();
         }

@@ -67,7 +67,9 @@ pub(crate) fn points(template: &Bank) -> Vec<Point> {
         let Some(call) = CALLS.into_iter().find(|call| *call == name) else { continue };
         let occurrence: &mut u32 = counts.entry(call).or_default();
         *occurrence += 1;
-        if line.contains(&root) {
+        // A file that is only read is not written wrongly.
+        let writes = call != "openat" || line.contains("O_CREAT");
+        if line.contains(&root) && writes {
             let harms = [Harm::Killed, Harm::FailsOnce, Harm::FailsFromThereOn];
             let point = |harm| Point { call, occurrence: *occurrence, harm };
             points.extend(harms.map(point));
