@@ -19,6 +19,7 @@ use clap::{Parser, Subcommand};
 use ledger::digest::Digest;
 use serde::Serialize;
 
+use crate::population::verify_population;
 use crate::verify::{Options, verify};
 use output::Output;
 
@@ -48,6 +49,14 @@ enum Command {
         /// Receipts that members hold; each must be in the log.
         #[arg(long, value_name = "FILE", num_args = 1..)]
         receipts: Vec<PathBuf>,
+    },
+    /// Verify a bank's own ledger as the bank exports it, and compute every charge and ε anew.
+    Ledger {
+        /// The export's directory.
+        directory: PathBuf,
+        /// The ledger's genesis digest, if it is known from elsewhere.
+        #[arg(long, value_name = "HEX")]
+        genesis: Option<Digest>,
     },
     /// The ε of a list of privacy events.
     Epsilon(account::EpsilonArguments),
@@ -89,6 +98,11 @@ fn answer(Arguments { command, json }: Arguments) -> Output {
         Command::Verify { directory, genesis, receipts } => {
             let report = verify(&directory, &Options { genesis, receipts });
             let text = show::report(&report);
+            Output::of(json, report.exit_code(), &report, text)
+        }
+        Command::Ledger { directory, genesis } => {
+            let report = verify_population(&directory, genesis);
+            let text = show::population(&report);
             Output::of(json, report.exit_code(), &report, text)
         }
         Command::Epsilon(arguments) => match account::epsilon(&arguments) {

@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 use ledger::digest::{Digest, sha256};
 use ledger::tile::Tile;
 
-use crate::export::{BLOBS, CHECKPOINT, GENESIS};
+use crate::export::{BLOBS, CHECKPOINT, GENESIS, HEADS};
 use crate::finding::{Finding, Kind};
 
 /// An export's directory, whose every file has a name that the format knows.
 #[derive(Debug)]
 pub(crate) struct Directory {
     root: PathBuf,
+    /// A file that this kind of export has besides.
+    also: Option<&'static str>,
     tiles: BTreeSet<String>,
     blobs: BTreeSet<Digest>,
 }
@@ -23,6 +25,15 @@ impl Directory {
     /// Lists the directory. A link, a device, an empty folder or a file with an unknown name
     /// is tampering.
     pub(crate) fn open(root: &Path) -> Result<Self, Finding> {
+        Self::open_with(root, None)
+    }
+
+    /// The same of a bank's own ledger, which has the heads behind its releases.
+    pub(crate) fn open_population(root: &Path) -> Result<Self, Finding> {
+        Self::open_with(root, Some(HEADS))
+    }
+
+    fn open_with(root: &Path, also: Option<&'static str>) -> Result<Self, Finding> {
         let place = root.display();
         match fs::metadata(root) {
             Ok(metadata) if metadata.is_dir() => {}
@@ -32,8 +43,8 @@ impl Directory {
             }
             Err(error) => return Err(unreadable(place, &error)),
         }
-        let mut directory =
-            Self { root: root.to_path_buf(), tiles: BTreeSet::new(), blobs: BTreeSet::new() };
+        let (tiles, blobs) = (BTreeSet::new(), BTreeSet::new());
+        let mut directory = Self { root: root.to_path_buf(), also, tiles, blobs };
         let mut folders = vec![String::new()];
         while let Some(folder) = folders.pop() {
             let entries = entries(root, &folder)?;
@@ -101,7 +112,7 @@ impl Directory {
     }
 
     fn classify(&mut self, name: String) -> Result<(), Finding> {
-        if name == GENESIS || name == CHECKPOINT {
+        if name == GENESIS || name == CHECKPOINT || self.also == Some(name.as_str()) {
             return Ok(());
         }
         let blob = name.strip_prefix(BLOBS).and_then(|rest| rest.strip_prefix('/'));

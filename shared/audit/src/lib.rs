@@ -14,12 +14,14 @@ mod finding;
 mod fold;
 mod log;
 mod nodes;
+mod population;
 mod receipts;
 mod replay;
 mod report;
 mod verify;
 
 pub use finding::{Finding, Kind};
+pub use population::{BlindedHead, ChargedRun, PopulationReport, verify_population};
 pub use report::{
     Beside, Conviction, InstitutionReport, Report, RunReport, RunStatus, Shared, Total,
 };

@@ -6,7 +6,8 @@ use privacy::{Certificate, Interval, TaskChange};
 
 use super::account::{Calibrated, Curve, Loss, Priced};
 use super::plan::{Lifetime, Price};
-use crate::finding::Kind;
+use crate::finding::{Finding, Kind};
+use crate::population::{ChargedRun, PopulationReport};
 use crate::report::{InstitutionReport, Report, RunReport, RunStatus, Shared, Total};
 
 /// How many lines each list may take.
@@ -43,17 +44,68 @@ pub(super) fn report(report: &Report) -> String {
     text
 }
 
+/// What a bank's own ledger says.
+pub(super) fn population(report: &PopulationReport) -> String {
+    let mut text = String::new();
+    if let Some(found) = &report.finding {
+        finding(&mut text, found);
+        return text;
+    }
+    line(&mut text, format_args!("verified"));
+    if let Some(genesis) = &report.genesis {
+        line(&mut text, format_args!("genesis      {genesis}"));
+    }
+    let PopulationReport { institution, population, unit, relation, .. } = report;
+    line(
+        &mut text,
+        format_args!("population   {population} of {institution}, per {unit}, {relation}"),
+    );
+    line(&mut text, format_args!("entries      {}", report.entries));
+    if let (Some(delta), Some(order), Some(cap)) = (report.delta, report.order, report.caps.last())
+    {
+        let spent = report.spent;
+        line(
+            &mut text,
+            format_args!(
+                "lifetime     ε {spent:.4} of {cap}, δ = {delta:e}, filter of order {order}"
+            ),
+        );
+    }
+    list(&mut text, "charged", report.runs.iter().map(charged).collect());
+    text
+}
+
+fn charged(of: &ChargedRun) -> String {
+    let id: String = of.run.chars().take(12).collect();
+    format!(
+        "{id}: {} of {} rounds ({} released, {} acknowledged, {} given back), {}; whole {} of at most {}, δ = {:e}",
+        of.charged,
+        of.rounds,
+        of.released,
+        of.acknowledged,
+        of.voided,
+        epsilon(of.epsilon),
+        epsilon(of.whole),
+        of.epsilon_max,
+        of.delta,
+    )
+}
+
+fn finding(text: &mut String, finding: &Finding) {
+    line(text, format_args!("{} (exit {})", finding.kind, finding.kind.exit_code()));
+    line(text, format_args!("  at        {}", finding.place));
+    line(text, format_args!("  expected  {}", finding.expected));
+    line(text, format_args!("  found     {}", finding.found));
+}
+
 fn verdict(report: &Report) -> String {
     let mut text = String::new();
     match &report.finding {
         None if report.anchored => line(&mut text, format_args!("verified")),
         None => line(&mut text, format_args!("consistent, anchor not given (--genesis HEX)")),
-        Some(finding) => {
-            line(&mut text, format_args!("{} (exit {})", finding.kind, finding.kind.exit_code()));
-            line(&mut text, format_args!("  at        {}", finding.place));
-            line(&mut text, format_args!("  expected  {}", finding.expected));
-            line(&mut text, format_args!("  found     {}", finding.found));
-            if finding.kind == Kind::Incomplete {
+        Some(found) => {
+            finding(&mut text, found);
+            if found.kind == Kind::Incomplete {
                 line(&mut text, format_args!("everything that is there verified"));
             }
         }
