@@ -147,7 +147,7 @@ fn run(
     report.institution = opened.institution.to_string();
     report.population = opened.population.to_string();
     report.unit = opened.unit.to_string();
-    report.relation = opened.relation.as_str().to_owned();
+    report.relation = opened.relation.as_str().into();
     let filter = filter(&state)?;
     if let Some(filter) = &filter {
         report.caps = state.caps().iter().map(|(_, cap)| cap.epsilon()).collect();
@@ -169,9 +169,10 @@ fn identity(directory: &Directory) -> Result<LogIdentity, Finding> {
     };
     let bytes = directory.read(GENESIS, LEAF_BYTES_MAX)?;
     let leaf: Leaf<Entry> = Leaf::decode(bytes.as_slice()).map_err(|error| wrong(&error))?;
-    match leaf.body() {
-        Entry::Opened(_) => Ok(LogIdentity { genesis: sha256(&bytes), key: *leaf.author() }),
-        other => Err(wrong(&ledger::record::Payload::kind(other))),
+    if let Entry::Opened(_) = leaf.body() {
+        Ok(LogIdentity { genesis: sha256(&bytes), key: *leaf.author() })
+    } else {
+        Err(wrong(&ledger::record::Payload::kind(leaf.body())))
     }
 }
 
@@ -187,13 +188,12 @@ fn fold(log: &Log<'_>) -> Result<Population, Finding> {
         let leaf: Leaf<Entry> = Leaf::decode(bytes.as_slice()).map_err(|error| wrong(&error))?;
         let signed_over = if index == 0 { Digest::ZERO } else { genesis };
         leaf.verify_signature(&signed_over).map_err(|error| wrong(&error))?;
-        match &mut state {
-            Some(state) => state.apply(leaf.record()).map_err(|violation| wrong(&violation))?,
-            None => {
-                let opened = Population::open(leaf.record());
-                state = Some(opened.map_err(|violation| wrong(&violation))?);
-            }
-        }
+        let applied = if let Some(state) = &mut state {
+            state.apply(leaf.record())
+        } else {
+            Population::open(leaf.record()).map(|opened| state = Some(opened))
+        };
+        applied.map_err(|violation| wrong(&violation))?;
     }
     state.ok_or_else(|| Kind::Tampered.at(GENESIS, "a population's registration", "no leaf"))
 }
