@@ -1,4 +1,5 @@
 //! A bank's own ledger, true and false.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
 use std::fs;
 use std::path::Path;
@@ -10,11 +11,13 @@ use ledger::digest::Digest;
 use ledger::log_store::LogStore as _;
 use ledger::memory::{MemoryBlobs, MemoryLog};
 use ledger::population::{
-    Cap, Opened, PopulationLedger, ReserveOutcome, ReserveRequest, RunTerms, Sketch, UnitRelation,
+    Cap, Entry, Opened, PopulationLedger, ReserveOutcome, ReserveRequest, RunTerms, Sketch,
+    UnitRelation,
 };
-use ledger::record::{Charge, Institution, RunId, TaskChange, Text};
-use ledger::signing::SigningKey;
+use ledger::record::{Charge, Institution, Leaf, RunId, TaskChange, Text};
+use ledger::signing::{Signature, SigningKey};
 use ledger::time::Timestamp;
+use ledger::tree::{Frontier, leaf_hash};
 use privacy::{
     Delta, Epsilon, Filter, Mechanism, NoiseMultiplier, Order, PrivacyEvent, SamplingRate,
 };
@@ -30,9 +33,11 @@ struct Story {
     rdp: f64,
     run_epsilon: f64,
     budget: f64,
+    /// Whether the last entry's signature is another's.
+    forged: bool,
 }
 
-const TRUTH: Story = Story { rdp: 1.0, run_epsilon: 1.0, budget: 1.0 };
+const TRUTH: Story = Story { rdp: 1.0, run_epsilon: 1.0, budget: 1.0, forged: false };
 
 fn event(count: u32) -> PrivacyEvent {
     PrivacyEvent {
@@ -93,8 +98,15 @@ fn export(story: Story, place: &Path) {
     }).collect();
     let heads = serde_json::to_vec(&serde_json::json!({ "heads": heads })).unwrap();
     let genesis = ledger.identity().genesis;
-    let checkpoint = SignedCheckpoint::sign(&genesis, ledger.head(), &key).unwrap();
-    let leaves = ledger.store().leaves(0..ledger.head().size).unwrap();
+    let mut leaves = ledger.store().leaves(0..ledger.head().size).unwrap();
+    if story.forged {
+        let last: Leaf<Entry> = Leaf::decode(leaves.pop().unwrap().into_vec()).unwrap();
+        let signature = Signature::from_bytes([7; 64]);
+        leaves.push(last.record().clone().with_signature(signature).unwrap().into_bytes());
+    }
+    let mut tree = Frontier::new();
+    leaves.iter().for_each(|leaf| tree.push(leaf_hash(leaf.as_slice()), |_, _, _| ()));
+    let checkpoint = SignedCheckpoint::sign(&genesis, tree.head(), &key).unwrap();
     let leaves = leaves.into_iter().map(Ok::<_, std::io::Error>);
     audit::export::write_population(place, leaves, checkpoint.text(), &heads).unwrap();
 }
@@ -129,6 +141,7 @@ fn a_bank_that_charges_itself_too_little_is_found_out() {
         (Story { rdp: 0.999, ..TRUTH }, "the charge of round 0"),
         (Story { run_epsilon: 0.9, ..TRUTH }, "run "),
         (Story { budget: 1.001, ..TRUTH }, "the cap of 3"),
+        (Story { forged: true, ..TRUTH }, "leaf 6"),
     ] {
         let (_dir, folder) = exported(story);
         let finding = verify_population(&folder, None).finding.unwrap();
@@ -136,7 +149,7 @@ fn a_bank_that_charges_itself_too_little_is_found_out() {
         assert!(finding.place.contains(place), "{finding}");
     }
     // Too much is the bank's own affair.
-    let (_dir, folder) = exported(Story { rdp: 2.0, run_epsilon: 1.5, budget: 0.9 });
+    let (_dir, folder) = exported(Story { rdp: 2.0, run_epsilon: 1.5, budget: 0.9, forged: false });
     assert!(verify_population(&folder, None).verified);
 }
 
