@@ -105,7 +105,9 @@ fn export(story: Story, place: &Path) {
         leaves.push(last.record().clone().with_signature(signature).unwrap().into_bytes());
     }
     let mut tree = Frontier::new();
-    leaves.iter().for_each(|leaf| tree.push(leaf_hash(leaf.as_slice()), |_, _, _| ()));
+    for leaf in &leaves {
+        tree.push(leaf_hash(leaf.as_slice()), |_, _, _| ());
+    }
     let checkpoint = SignedCheckpoint::sign(&genesis, tree.head(), &key).unwrap();
     let leaves = leaves.into_iter().map(Ok::<_, std::io::Error>);
     audit::export::write_population(place, leaves, checkpoint.text(), &heads).unwrap();
