@@ -11,7 +11,7 @@ use crate::control::{Answer, Command, NodeStatus, call};
 use crate::joined::Joined;
 use crate::keys::Keys;
 use crate::mirror::Tampered;
-use crate::policy::Policy;
+use crate::policy::{Policy, PopulationRules};
 use crate::population::Population;
 use crate::state_dir::StateDir;
 use crate::{ClientError, Exit, clock};
@@ -105,15 +105,26 @@ pub(super) fn directly(
 ) -> Result<(), ClientError> {
     let _lock = state.lock()?;
     let keys = Keys::load_or_create(state)?;
-    let rules = Policy::load(&state.path("policy.toml"))?.population;
-    work(&mut Population::open_registered(state, &rules, Arc::clone(&keys.record))?)
+    work(&mut Population::open_registered(state, &rules(state)?, Arc::clone(&keys.record))?)
+}
+
+/// The ledger while no daemon holds it, only to read it.
+pub(super) fn read_population(state: &StateDir, keys: &Keys) -> Result<Population, ClientError> {
+    Population::read(state, &rules(state)?, Arc::clone(&keys.record))
+}
+
+/// What the policy says of the population, once there is one: whoever has never run may have no policy yet.
+pub(super) fn rules(state: &StateDir) -> Result<PopulationRules, ClientError> {
+    if !state.path("population").is_dir() {
+        return Err(ClientError::NoPopulation);
+    }
+    Ok(Policy::load(&state.path("policy.toml"))?.population)
 }
 
 fn at_rest(state: &StateDir) -> Result<NodeStatus, ClientError> {
     let joined = Joined::load(state)?;
     let keys = Keys::load_or_create(state)?;
-    let rules = Policy::load(&state.path("policy.toml"))?.population;
-    let stopped = match Population::read(state, &rules, Arc::clone(&keys.record)) {
+    let stopped = match read_population(state, &keys) {
         Ok(population) => population.ledger.state().stopped().map(ToString::to_string),
         Err(ClientError::NoPopulation) => None,
         Err(error) => return Err(error),

@@ -1,17 +1,15 @@
 //! The bank's own ledger: show, check, void, raise, mirror, export.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use serde_json::json;
 
-use super::daemon::{directly, said, unexpected};
+use super::daemon::{directly, read_population, rules, said, unexpected};
 use super::wait;
 use crate::cli::Output;
 use crate::control::{Answer, Command, call};
 use crate::keys::Keys;
-use crate::policy::Policy;
-use crate::population::{LedgerReport, Population, RunReport};
+use crate::population::{LedgerReport, RunReport};
 use crate::state_dir::StateDir;
 use crate::{ClientError, clock};
 
@@ -27,9 +25,7 @@ pub fn show(state: &Path) -> Result<Output, ClientError> {
         Some(other) => return Ok(unexpected(other)),
         None => {
             let _lock = state.lock()?;
-            let keys = Keys::load_or_create(&state)?;
-            let rules = Policy::load(&state.path("policy.toml"))?.population;
-            LedgerReport::of(&Population::read(&state, &rules, Arc::clone(&keys.record))?)?
+            LedgerReport::of(&read_population(&state, &Keys::load_or_create(&state)?)?)?
         }
     };
     Ok(Output::new(json!(report), text(&report)))
@@ -44,17 +40,12 @@ pub fn show(state: &Path) -> Result<Output, ClientError> {
 pub fn check(state: &Path) -> Result<Output, ClientError> {
     let state = StateDir::open(state)?;
     let _lock = state.lock()?;
-    let path = state.path("population");
-    if !path.is_dir() {
-        return Err(ClientError::NoPopulation);
-    }
+    let rules = rules(&state)?;
     {
-        let (log, _) = store::open(&path)?;
+        let (log, _) = store::open(&state.path("population"))?;
         log.scrub()?;
     }
-    let rules = Policy::load(&state.path("policy.toml"))?.population;
-    let keys = Keys::load_or_create(&state)?;
-    let population = Population::read(&state, &rules, Arc::clone(&keys.record))?;
+    let population = read_population(&state, &Keys::load_or_create(&state)?)?;
     let vectors = population.check_vectors()?;
     let charges = population.ledger.state().charges().len();
     let place = rules.second_place.as_ref().map(|place| place.display().to_string());
@@ -91,7 +82,7 @@ pub fn void(state: &Path, reservation: u64, reason: &str) -> Result<Output, Clie
 /// [`ClientError::Locked`] while the node runs.
 pub fn raise(state: &Path, epsilon: f64, reason: &str) -> Result<Output, ClientError> {
     let state = StateDir::open(state)?;
-    let rules = Policy::load(&state.path("policy.toml"))?.population;
+    let rules = rules(&state)?;
     directly(&state, |population| population.raise_cap(&rules, epsilon, reason, clock::now()))?;
     let text = format!("the lifetime cap is epsilon {epsilon}; earlier caps stay in the ledger");
     Ok(Output::new(json!({ "epsilon": epsilon, "reason": reason }), text))
@@ -137,10 +128,7 @@ pub fn export(state: &Path, directory: &Path) -> Result<Output, ClientError> {
         Some(other) => return Ok(unexpected(other)),
         None => {
             let _lock = state.lock()?;
-            let keys = Keys::load_or_create(&state)?;
-            let rules = Policy::load(&state.path("policy.toml"))?.population;
-            let population = Population::read(&state, &rules, Arc::clone(&keys.record))?;
-            population.export(&directory)?
+            read_population(&state, &Keys::load_or_create(&state)?)?.export(&directory)?
         }
     };
     let text = format!("{entries} entries are in {}", directory.display());

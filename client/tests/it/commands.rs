@@ -115,6 +115,21 @@ async fn a_node_at_rest_is_stopped_shown_and_resumed() {
     assert_eq!(receipts.exit, Exit::Tampered);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_has_joined_and_has_no_policy_yet_says_where_it_stands() {
+    let fake = Fake::start().await;
+    let bank = Bank::new("north");
+    bank.join(&fake).await.unwrap();
+    let dir = bank.path().to_owned();
+    let status = command(move || commands::status(&dir)).await.unwrap();
+    assert_eq!(status.data["stopped"], Value::Null);
+    for asked in [commands::ledger::show, commands::ledger::check] {
+        let dir = bank.path().to_owned();
+        let refused = command(move || asked(&dir)).await.unwrap_err();
+        assert_eq!(refused.exit(), Exit::NotFound, "{refused}");
+    }
+}
+
 #[test]
 fn what_is_not_understood_is_usage_and_what_is_missing_is_not_found() {
     let dir = tempfile::tempdir().unwrap();
