@@ -50,27 +50,29 @@ impl Keys {
 pub fn population_key(state: &StateDir) -> Result<PopulationKey, ClientError> {
     let path = state.directory("keys")?.join("population.key");
     if !path.exists() {
-        write_durably(&path, &*random_bytes()?)?;
+        let mut fresh = Zeroizing::new([0; 32]);
+        fill_random(&mut fresh)?;
+        write_durably(&path, fresh.as_slice())?;
     }
     must_be_private(&path)?;
     let bytes = std::fs::read(&path).map_err(|error| ClientError::file("read", &path, error))?;
     let bytes = Zeroizing::new(bytes);
-    let bytes: [u8; 32] = bytes.as_slice().try_into().map_err(|_| ClientError::Key {
-        path: path.clone(),
-        why: format!("expected 32 bytes, got {}", bytes.len()),
-    })?;
-    Ok(PopulationKey::new(&Zeroizing::new(bytes)))
+    if bytes.len() != 32 {
+        let why = format!("expected 32 bytes, got {}", bytes.len());
+        return Err(ClientError::Key { path, why });
+    }
+    let mut key = Zeroizing::new([0; 32]);
+    key.copy_from_slice(&bytes);
+    Ok(PopulationKey::new(&key))
 }
 
-/// 32 bytes from the system.
+/// Fills `bytes` from the system, in place: a secret that were returned would leave copies behind.
 ///
 /// # Errors
 ///
 /// [`ClientError::Randomness`] if it gives none.
-pub fn random_bytes() -> Result<Zeroizing<[u8; 32]>, ClientError> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    SystemRandom::new().fill(bytes.as_mut()).map_err(|_| ClientError::Randomness)?;
-    Ok(bytes)
+pub fn fill_random(bytes: &mut [u8; 32]) -> Result<(), ClientError> {
+    SystemRandom::new().fill(bytes).map_err(|_| ClientError::Randomness)
 }
 
 fn tls_key(path: &Path) -> Result<NodeKey, ClientError> {

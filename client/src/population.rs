@@ -17,7 +17,7 @@ use serde::Serialize;
 use store::{Blobs, SqliteLog};
 
 use crate::ClientError;
-use crate::keys::random_bytes;
+use crate::keys::fill_random;
 use crate::mirror::OpenRound;
 use crate::policy::PopulationRules;
 use crate::state_dir::StateDir;
@@ -225,12 +225,14 @@ fn use_or_register(
     use ledger::log_store::LogStore as _;
     let ledger = if log.head().size == 0 {
         let wrong = |error: ledger::record::RecordError| ClientError::Budget(error.to_string());
+        let mut nonce = [0; 32];
+        fill_random(&mut nonce)?;
         let opened = Opened {
             institution: institution.clone(),
             population: Text::new(&*rules.name).map_err(wrong)?,
             unit: Text::new(&*rules.unit).map_err(wrong)?,
             relation: relation(rules.relation),
-            nonce: *random_bytes()?,
+            nonce,
             // One state directory holds one population, so there is no other to overlap with.
             sketch: Sketch::default(),
         };

@@ -8,12 +8,13 @@ use round::plan::Send;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{error, info, warn};
 use wire::Connection;
+use zeroize::Zeroizing;
 
 use super::admission::{Admitted, admit};
 use super::agenda::{Duty, GivenUp, next_duty};
 use super::schedule::slot_end;
 use super::{Node, blocking, locked};
-use crate::keys::random_bytes;
+use crate::keys::fill_random;
 use crate::mirror::{OpenRound, OwnAccepted};
 use crate::release::{Noised, Parcel, send};
 use crate::{ClientError, clock, receipts};
@@ -129,8 +130,7 @@ async fn compute(
 ) -> Result<(), ClientError> {
     let node = Arc::clone(node);
     blocking(move || {
-        // A fresh seed from the system, for this round alone; it is stored nowhere.
-        let mut source = Keystream::from_seed(*random_bytes()?);
+        let mut source = fresh_noise()?;
         let Admitted { job, tasks } = admitted;
         let noised = Noised::compute(reservation, &job, &tasks, &mut source)
             .map_err(|error| ClientError::Internal(error.to_string()))?;
@@ -142,6 +142,14 @@ async fn compute(
         Ok(())
     })
     .await
+}
+
+/// The randomness of one computation, from a seed of the system that serves it alone: filled and wiped where it lies, stored
+/// nowhere, and nothing in a build or a configuration says what it is.
+fn fresh_noise() -> Result<Keystream, ClientError> {
+    let mut seed = Zeroizing::new([0; 32]);
+    fill_random(&mut seed)?;
+    Ok(Keystream::from_seed(&seed))
 }
 
 /// Sends what was released at the plan's time, and acknowledges the receipt.

@@ -1,5 +1,6 @@
 use privacy::{Keystream, OutOfBound, PrivacyError, PublicBound, RoundedGaussian};
 use proptest::prelude::*;
+use zeroize::Zeroizing;
 
 #[test]
 fn a_plan_beyond_32_bits_is_refused() {
@@ -42,7 +43,7 @@ fn what_is_out_of_bound_is_named() {
 fn honest_noise_is_within_the_bound_and_unchanged_by_it() {
     let bound = PublicBound::new(16, 1, 1 << 16, 1000).unwrap();
     let sampler = RoundedGaussian::new(1 << 16).unwrap();
-    let mut source = Keystream::from_seed([9; 32]);
+    let mut source = Keystream::from_seed(&Zeroizing::new([9; 32]));
     for _ in 0..200 {
         let mut sum = vec![0; 1000];
         sum[0] = 1 << 16;
