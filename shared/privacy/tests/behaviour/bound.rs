@@ -67,4 +67,18 @@ proptest! {
             prop_assert!(i64::from(clamped) == value || value.unsigned_abs() > u64::from(bound.coordinate()));
         }
     }
+
+    #[test]
+    fn clamping_brings_two_sums_no_further_apart(
+        sums in prop::collection::vec((-40_000_000..40_000_000i64, -100_000..100_000i64), 1..50), tasks in 1..500u64,
+    ) {
+        let bound = PublicBound::new(16, tasks, 1000, sums.len()).unwrap();
+        let between = |a: i64, b: i64| (i128::from(a) - i128::from(b)).pow(2);
+        let before: i128 = sums.iter().map(|(sum, moved)| between(*sum, sum + moved)).sum();
+        let after: i128 = sums
+            .iter()
+            .map(|(sum, moved)| between(bound.clamp(*sum).into(), bound.clamp(sum + moved).into()))
+            .sum();
+        prop_assert!(after <= before);
+    }
 }
