@@ -7,12 +7,14 @@
 mod key;
 
 pub use key::PopulationKey;
+use ledger::record::Institution;
 use meta::{Examples, Task, TaskKey};
 use privacy::{Grouping, RandomSource, SamplingRate, SourceExhausted, bernoulli};
-use round::plan::TaskSpec;
+use round::plan::{Plan, TaskSpec};
 use thiserror::Error;
 
-use crate::data::Rows;
+use crate::ClientError;
+use crate::data::{DataSource, Rows, attach};
 
 /// Why rows cannot become tasks. It speaks of private rows and stays at the bank.
 #[derive(Debug, Error)]
@@ -49,6 +51,30 @@ struct Entry {
 }
 
 impl Tasks {
+    /// Reads the rows of `institution` as `plan` wants them and forms its tasks. Everything that can be wrong with rows is found
+    /// here: before the bank signs the plan, and again before the first charge of a run, since the file may have changed.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Data`], [`ClientError::Tasks`], [`ClientError::Privacy`] if there are more units than the plan's delta allows,
+    /// [`ClientError::NotInPlan`].
+    pub fn attach(
+        source: &DataSource,
+        plan: &Plan,
+        institution: &Institution,
+        key: &PopulationKey,
+    ) -> Result<Self, ClientError> {
+        let text = plan.text();
+        let participant = plan
+            .participant(institution)
+            .ok_or_else(|| ClientError::NotInPlan(institution.clone()))?;
+        let rows = attach(source, &text.data, &text.tasks, text.model.head)?;
+        let units = u64::try_from(rows.units()).unwrap_or(u64::MAX);
+        // The plan's rule speaks of declared units; the guarantee is about those that are there.
+        privacy::check_delta(plan.delta(), units)?;
+        Ok(Self::form(rows, &text.tasks, participant.tasks, key)?)
+    }
+
     /// Forms the tasks of a bank.
     ///
     /// With buckets there are exactly `tasks`, and an emptied one stays a task. With one unit a task
