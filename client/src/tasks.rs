@@ -9,7 +9,7 @@ mod key;
 pub use key::PopulationKey;
 use ledger::record::Institution;
 use meta::{Examples, Task, TaskKey};
-use privacy::{Grouping, RandomSource, SamplingRate, SourceExhausted, bernoulli};
+use privacy::{Grouping, PrivacyError, RandomSource, SamplingRate, SourceExhausted, bernoulli};
 use round::plan::{Plan, TaskSpec};
 use thiserror::Error;
 
@@ -27,6 +27,9 @@ pub enum TaskError {
         /// The number of units. Exact, so for the bank's own eyes.
         units: usize,
     },
+    /// There are more units than the plan's delta is small enough for. It names their exact number.
+    #[error(transparent)]
+    Delta(#[from] PrivacyError),
     /// A plan cannot have buckets without a bucket.
     #[error("expected at least one task")]
     NoTask,
@@ -56,8 +59,7 @@ impl Tasks {
     ///
     /// # Errors
     ///
-    /// [`ClientError::Data`], [`ClientError::Tasks`], [`ClientError::Privacy`] if there are more units than the plan's delta allows,
-    /// [`ClientError::NotInPlan`].
+    /// [`ClientError::Data`], [`ClientError::Tasks`], [`ClientError::NotInPlan`].
     pub fn attach(
         source: &DataSource,
         plan: &Plan,
@@ -71,7 +73,7 @@ impl Tasks {
         let rows = attach(source, &text.data, &text.tasks, text.model.head)?;
         let units = u64::try_from(rows.units()).unwrap_or(u64::MAX);
         // The plan's rule speaks of declared units; the guarantee is about those that are there.
-        privacy::check_delta(plan.delta(), units)?;
+        privacy::check_delta(plan.delta(), units).map_err(TaskError::from)?;
         Ok(Self::form(rows, &text.tasks, participant.tasks, key)?)
     }
 
