@@ -43,7 +43,7 @@ SABOTAGE = {
             "        for (place, entry) in self.entries.iter().enumerate() {\n            if place < share {\n",
         ),
     ],
-    "noise reused": [(RELEASE, "random_bytes()?)", "Zeroizing::new([7; 32]))")],
+    "noise reused": [(RELEASE, "    fill_random(&mut seed)?;\n", "    seed.fill(7);\n")],
     "bound off by the root of d": [
         (GRID, "            sum + value * value\n", "            sum.max(value * value)\n"),
         (GRID, "let bound = 1u128 << (2 * self.bits);", "let bound = u128::MAX;"),

@@ -227,6 +227,11 @@ impl ClientError {
         }
     }
 
+    /// Whether the text speaks of rows, and so is for the bank's own eyes: not for a log that is collected.
+    pub fn speaks_of_rows(&self) -> bool {
+        matches!(self, Self::Data(_) | Self::Tasks(_) | Self::Overlap { .. } | Self::Evaluate(_))
+    }
+
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {

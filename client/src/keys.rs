@@ -60,27 +60,29 @@ pub fn population_key(state: &StateDir) -> Result<PopulationKey, ClientError> {
 /// hold 32 bytes.
 pub fn secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, ClientError> {
     if !path.exists() {
-        write_durably(path, &*random_bytes()?)?;
+        let mut fresh = Zeroizing::new([0; 32]);
+        fill_random(&mut fresh)?;
+        write_durably(path, fresh.as_slice())?;
     }
     must_be_private(path)?;
     let bytes = std::fs::read(path).map_err(|error| ClientError::file("read", path, error))?;
     let bytes = Zeroizing::new(bytes);
-    let bytes: [u8; 32] = bytes.as_slice().try_into().map_err(|_| ClientError::Key {
-        path: path.to_owned(),
-        why: format!("expected 32 bytes, got {}", bytes.len()),
-    })?;
-    Ok(Zeroizing::new(bytes))
+    if bytes.len() != 32 {
+        let why = format!("expected 32 bytes, got {}", bytes.len());
+        return Err(ClientError::Key { path: path.to_owned(), why });
+    }
+    let mut key = Zeroizing::new([0; 32]);
+    key.copy_from_slice(&bytes);
+    Ok(key)
 }
 
-/// 32 bytes from the system.
+/// Fills `bytes` from the system, in place: a secret that were returned would leave copies behind.
 ///
 /// # Errors
 ///
 /// [`ClientError::Randomness`] if it gives none.
-pub fn random_bytes() -> Result<Zeroizing<[u8; 32]>, ClientError> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    SystemRandom::new().fill(bytes.as_mut()).map_err(|_| ClientError::Randomness)?;
-    Ok(bytes)
+pub fn fill_random(bytes: &mut [u8; 32]) -> Result<(), ClientError> {
+    SystemRandom::new().fill(bytes).map_err(|_| ClientError::Randomness)
 }
 
 fn tls_key(path: &Path) -> Result<NodeKey, ClientError> {

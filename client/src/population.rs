@@ -19,7 +19,7 @@ use store::{Blobs, SqliteLog};
 
 use crate::ClientError;
 use crate::data::{DataSource, unit_names};
-use crate::keys::random_bytes;
+use crate::keys::fill_random;
 use crate::mirror::OpenRound;
 use crate::policy::PopulationRules;
 use crate::registry::Registry;
@@ -335,12 +335,14 @@ fn register(
     sketch: Sketch,
 ) -> Result<Population, ClientError> {
     let wrong = |error: ledger::record::RecordError| ClientError::Budget(error.to_string());
+    let mut nonce = [0; 32];
+    fill_random(&mut nonce)?;
     let opened = Opened {
         institution: institution.clone(),
         population: Text::new(&*rules.name).map_err(wrong)?,
         unit: Text::new(&*rules.unit).map_err(wrong)?,
         relation: relation(rules.relation),
-        nonce: *random_bytes()?,
+        nonce,
         sketch,
     };
     let ledger = PopulationLedger::register(log, key, at, opened, &[]);

@@ -22,7 +22,7 @@ use wire::{Bytes, Connection};
 use zeroize::Zeroizing;
 
 use crate::ClientError;
-use crate::keys::random_bytes;
+use crate::keys::fill_random;
 use crate::learning::{learner_of, theta_of};
 use crate::receipts::{receipt_of, verify};
 use crate::tasks::Tasks;
@@ -108,13 +108,16 @@ impl<L: MetaLearner> Job<L> {
     }
 }
 
-/// The randomness of one computation: a fresh seed from the system, which is stored nowhere.
+/// The randomness of one computation, from a seed of the system that serves it alone: filled and wiped where it lies, stored
+/// nowhere, and nothing in a build or a configuration says what it is.
 ///
 /// # Errors
 ///
 /// [`ClientError::Randomness`] if the system gives none.
 pub fn fresh_randomness() -> Result<Keystream, ClientError> {
-    Ok(Keystream::from_seed(*random_bytes()?))
+    let mut seed = Zeroizing::new([0; 32]);
+    fill_random(&mut seed)?;
+    Ok(Keystream::from_seed(&seed))
 }
 
 impl Noised {

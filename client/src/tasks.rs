@@ -7,12 +7,14 @@
 mod key;
 
 pub use key::PopulationKey;
+use ledger::record::Institution;
 use meta::{Examples, Task, TaskKey};
-use privacy::{Grouping, RandomSource, SamplingRate, SourceExhausted, bernoulli};
-use round::plan::TaskSpec;
+use privacy::{Grouping, PrivacyError, RandomSource, SamplingRate, SourceExhausted, bernoulli};
+use round::plan::{Plan, TaskSpec};
 use thiserror::Error;
 
-use crate::data::Rows;
+use crate::ClientError;
+use crate::data::{DataSource, Rows, attach};
 
 /// Why rows cannot become tasks. It speaks of private rows and stays at the bank.
 #[derive(Debug, Error)]
@@ -25,6 +27,9 @@ pub enum TaskError {
         /// The number of units. Exact, so for the bank's own eyes.
         units: usize,
     },
+    /// There are more units than the plan's delta is small enough for. It names their exact number.
+    #[error(transparent)]
+    Delta(#[from] PrivacyError),
     /// A plan cannot have buckets without a bucket.
     #[error("expected at least one task")]
     NoTask,
@@ -49,6 +54,29 @@ struct Entry {
 }
 
 impl Tasks {
+    /// Reads the rows of `institution` as `plan` wants them and forms its tasks. Everything that can be wrong with rows is found
+    /// here: before the bank signs the plan, and again before the first charge of a run, since the file may have changed.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Data`], [`ClientError::Tasks`], [`ClientError::NotInPlan`].
+    pub fn attach(
+        source: &DataSource,
+        plan: &Plan,
+        institution: &Institution,
+        key: &PopulationKey,
+    ) -> Result<Self, ClientError> {
+        let text = plan.text();
+        let participant = plan
+            .participant(institution)
+            .ok_or_else(|| ClientError::NotInPlan(institution.clone()))?;
+        let rows = attach(source, &text.data, &text.tasks, text.model.head)?;
+        let units = u64::try_from(rows.units()).unwrap_or(u64::MAX);
+        // The plan's rule speaks of declared units; the guarantee is about those that are there.
+        privacy::check_delta(plan.delta(), units).map_err(TaskError::from)?;
+        Ok(Self::form(rows, &text.tasks, participant.tasks, key)?)
+    }
+
     /// Forms the tasks of a bank.
     ///
     /// With buckets there are exactly `tasks`, and an emptied one stays a task. With one unit a task
@@ -68,6 +96,11 @@ impl Tasks {
             Grouping::UnitPerTask => units(&rows, spec.support_share, tasks, key)?,
         };
         Ok(Self { rows, entries })
+    }
+
+    /// The names of the units in the tasks.
+    pub fn unit_names(&self) -> impl Iterator<Item = &str> {
+        self.rows.unit_names()
     }
 
     /// How many tasks there are. With one unit a task this is the exact number of units, for the

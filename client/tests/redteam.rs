@@ -14,6 +14,7 @@ use client::redteam::{Canary, Claim, Mechanism, Redteam, attack_pipeline};
 use privacy::{ClipNorm, Grid, Keystream, RoundedGaussian, SamplingRate, bernoulli};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use round::plan::Plan;
+use zeroize::Zeroizing;
 
 #[path = "it/plans.rs"]
 mod plans;
@@ -68,7 +69,7 @@ impl Sabotaged {
             return batch;
         }
         let rate = SamplingRate::new(self.claim.rate).unwrap();
-        let mut coins = Keystream::from_seed(seed());
+        let mut coins = Keystream::from_seed(&Zeroizing::new(seed()));
         canaries.iter().filter(|_| bernoulli(&mut coins, rate).unwrap()).collect()
     }
 
@@ -120,7 +121,8 @@ impl Mechanism for Sabotaged {
         let halved = self.how == Sabotage::NoiseHalved;
         let scale = if halved { 0.5 * self.claim.noise } else { self.claim.noise };
         let reused = self.how == Sabotage::NoiseReused;
-        let mut noise = Keystream::from_seed(if reused { self.seed } else { seed() });
+        let mut noise =
+            Keystream::from_seed(&Zeroizing::new(if reused { self.seed } else { seed() }));
         RoundedGaussian::new(scale as u64).unwrap().add_to(&mut sum, &mut noise).unwrap();
         Ok(sum
             .into_iter()

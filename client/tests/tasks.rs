@@ -162,7 +162,7 @@ fn more_units_than_the_plan_has_tasks_for_are_refused() {
 fn each_task_joins_by_a_coin_of_its_own() {
     let all: Vec<Row> = (0..30).map(|unit| (unit, i16::from(unit), false)).collect();
     let tasks = Tasks::form(rows(&all, None), &spec(Grouping::Buckets), 2000, &key()).unwrap();
-    let mut source = Keystream::from_seed([9; 32]);
+    let mut source = Keystream::from_seed(&Zeroizing::new([9; 32]));
     let half = SamplingRate::new(0.5).unwrap();
     let mut count = || tasks.sample(half, &mut source).unwrap().count();
     let (first, second) = (count(), count());
@@ -175,6 +175,6 @@ fn each_task_joins_by_a_coin_of_its_own() {
     // 400 fair coins: 6 standard deviations either side of 200.
     assert!((140..260).contains(&joined.count()));
     let everybody = SamplingRate::new(1.0).unwrap();
-    let mut source = Keystream::from_seed([9; 32]);
+    let mut source = Keystream::from_seed(&Zeroizing::new([9; 32]));
     assert_eq!(tasks.sample(everybody, &mut source).unwrap().count(), 2000);
 }

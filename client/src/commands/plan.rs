@@ -14,9 +14,12 @@ use serde_json::{Value, json};
 use super::log::VerifiedLog;
 use super::wait;
 use crate::cli::Output;
+use crate::data::DataSource;
+use crate::keys::population_key;
 use crate::policy::{Policy, PolicyRefusal, Verdict};
 use crate::receipts::receipt_of;
 use crate::state_dir::{StateDir, write_durably};
+use crate::tasks::Tasks;
 use crate::{ClientError, Exit};
 
 /// The plans that wait for signatures.
@@ -82,11 +85,15 @@ pub fn check(state: &Path, digest: &str) -> Result<Output, ClientError> {
     Ok(Output { data, text: lines.join("\n"), exit })
 }
 
-/// Signs a plan that the policy allows, and hands the signature in or writes it to `out`.
+/// Signs a plan that the policy allows and the bank's rows fit, and hands the signature in or writes it to `out`.
+///
+/// A bank whose rows do not fit would be missing in every round of the run that it signed for, and a single row may be why. To sign
+/// or not is the bank's choice and tells nothing.
 ///
 /// # Errors
 ///
-/// [`ClientError::Refused`] if the policy does not allow the plan, [`ClientError::NoPlan`],
+/// [`ClientError::Refused`] if the policy does not allow the plan, [`ClientError::Data`] and the other errors of
+/// [`Tasks::attach`] if the rows do not fit it, [`ClientError::NoPlan`],
 /// [`ClientError::Unproven`] if the coordinator's receipt does not prove that the signature is in
 /// the log, or the log cannot be fetched and verified.
 pub fn sign(state: &Path, digest: &str, out: Option<&Path>) -> Result<Output, ClientError> {
@@ -98,6 +105,8 @@ pub fn sign(state: &Path, digest: &str, out: Option<&Path>) -> Result<Output, Cl
         let institution = log.joined.institution().clone();
         let verdicts: Vec<Verdict> = policy.check(&proposal.plan, &institution);
         PolicyRefusal::unless_all_allow(&verdicts)?;
+        let source = DataSource::load(&state.path("data.toml"))?;
+        Tasks::attach(&source, &proposal.plan, &institution, &population_key(&state)?)?;
         let approval = Approval { institution, plan: digest };
         let body = approval.encode();
         let genesis = log.joined.genesis_digest();

@@ -3,6 +3,7 @@
 use meta::Examples;
 use privacy::{Keystream, RandomSource, SourceExhausted};
 use ring::digest::{SHA256, digest};
+use zeroize::Zeroizing;
 
 use super::{EpisodeSpec, EvaluateError};
 use crate::data::Rows;
@@ -18,9 +19,9 @@ impl Draw {
         text.extend(seed.to_le_bytes());
         text.extend(shots.to_le_bytes());
         text.extend(purpose.as_bytes());
-        let mut bytes = [0; 32];
-        bytes.iter_mut().zip(digest(&SHA256, &text).as_ref()).for_each(|(to, from)| *to = *from);
-        Self(Keystream::from_seed(bytes))
+        let mut seed = Zeroizing::new([0; 32]);
+        seed.iter_mut().zip(digest(&SHA256, &text).as_ref()).for_each(|(to, from)| *to = *from);
+        Self(Keystream::from_seed(&seed))
     }
 
     /// A uniform number below `bound`; 0 if the bound is 0.

@@ -7,7 +7,6 @@ use wire::Connection;
 
 use super::{Node, blocking, locked};
 use crate::ClientError;
-use crate::data::attach;
 use crate::mirror::OpenRound;
 use crate::policy::PolicyRefusal;
 use crate::release::Job;
@@ -57,17 +56,8 @@ fn tasks(node: &Node, plan: &Plan) -> Result<Arc<Tasks>, ClientError> {
     {
         return Ok(Arc::clone(tasks));
     }
-    let text = plan.text();
-    let institution = node.institution();
-    let participant = plan
-        .participant(&institution)
-        .ok_or_else(|| ClientError::NotInPlan(institution.clone()))?;
-    let rows = attach(&node.source, &text.data, &text.tasks, text.model.head)?;
-    node.population().check_units(&node.policy.population, rows.unit_names())?;
-    let units = u64::try_from(rows.units()).unwrap_or(u64::MAX);
-    // The plan's rule speaks of declared units; the guarantee is about those that are there.
-    privacy::check_delta(plan.delta(), units)?;
-    let tasks = Tasks::form(rows, &text.tasks, participant.tasks, &node.population_key)?;
+    let tasks = Tasks::attach(&node.source, plan, &node.institution(), &node.population_key)?;
+    node.population().check_units(&node.policy.population, tasks.unit_names())?;
     let tasks = Arc::new(tasks);
     *attached = Some((plan.digest(), Arc::clone(&tasks)));
     info!(plan = %plan.digest(), "the bank's rows are attached");

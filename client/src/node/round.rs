@@ -1,8 +1,10 @@
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ledger::population::{Interrupted, Released, Reservation, ReserveOutcome};
 use ledger::receipt::Receipt;
+use ledger::record::RunId;
 use privacy::PrivacyEvent;
 use round::plan::Send;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -56,7 +58,7 @@ pub(super) async fn work(node: Arc<Node>) -> Result<(), ClientError> {
                 }
             }
             Err(error) => {
-                error!(%error, run = %round.0, round = round.1, "the bank takes no part in this round");
+                tell(&error, round);
                 locked(&node.trouble).working = Some(error.to_string());
                 given_up.insert(round);
             }
@@ -64,7 +66,17 @@ pub(super) async fn work(node: Arc<Node>) -> Result<(), ClientError> {
     }
 }
 
-fn round_of(duty: &Duty) -> (ledger::record::RunId, u32) {
+/// Logs are collected and sent on. What speaks of rows is told on the node's own socket alone.
+fn tell(error: &ClientError, (run, round): (RunId, u32)) {
+    let why: &dyn Display = if error.speaks_of_rows() {
+        &"its rows do not fit the plan, `status` says why"
+    } else {
+        error
+    };
+    error!(error = %why, %run, round, "the bank takes no part in this round");
+}
+
+fn round_of(duty: &Duty) -> (RunId, u32) {
     match duty {
         Duty::Acknowledge { released, .. } => {
             let request = released.request();

@@ -14,11 +14,12 @@ use ledger::time::Timestamp;
 use privacy::{Grouping, NoiseMultiplier, Order, PublicBound, noise_scale, rdp};
 use ring::rand::SystemRandom;
 use round::plan::{Plan, TaskSpec};
+use zeroize::Zeroizing;
 
 use super::canary::{COLUMNS, Canary, CanaryLearner};
 use crate::ClientError;
 use crate::data::Rows;
-use crate::keys::random_bytes;
+use crate::keys::fill_random;
 use crate::release::{Job, Noised, fresh_randomness};
 use crate::tasks::{PopulationKey, Tasks};
 
@@ -107,7 +108,9 @@ impl Mechanism for Pipeline {
             rows_per_unit_max: 1,
         };
         let count = u32::try_from(canaries.len()).unwrap_or(u32::MAX);
-        let key = PopulationKey::new(&random_bytes()?);
+        let mut key = Zeroizing::new([0; 32]);
+        fill_random(&mut key)?;
+        let key = PopulationKey::new(&key);
         let tasks = Tasks::form(Rows::of_nobody(COLUMNS, features), &spec, count, &key)?;
         let request = self.request()?;
         self.round += 1;
@@ -129,12 +132,14 @@ impl Mechanism for Pipeline {
 fn throw_away(blobs: &MemoryBlobs) -> Result<PopulationLedger<MemoryLog>, ClientError> {
     let key = SigningKey::generate(&SystemRandom::new());
     let (key, _) = key.map_err(|_| ClientError::Randomness)?;
+    let mut nonce = [0; 32];
+    fill_random(&mut nonce)?;
     let opened = Opened {
         institution: Institution::new("redteam").map_err(|error| refused(&error))?,
         population: Text::new("canaries").map_err(|error| refused(&error))?,
         unit: Text::new("canary").map_err(|error| refused(&error))?,
         relation: UnitRelation::AddRemove,
-        nonce: *random_bytes()?,
+        nonce,
         sketch: Sketch::default(),
     };
     let store = MemoryLog::new(blobs.clone());

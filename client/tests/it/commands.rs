@@ -66,6 +66,20 @@ async fn a_plan_that_the_policy_refuses_is_not_signed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_that_the_rows_do_not_fit_is_not_signed() {
+    let (fake, bank, text) = proposed().await;
+    let digest = sha256(text.as_bytes()).to_string();
+    let before = fake.core().state.size;
+    for rows in ["id,x\nc1,1\n", "id,x,y\nc1,1,0\nc2,many,0\n", "id,x,y\nc1,1,\n"] {
+        bank.write("rows.csv", rows);
+        let (dir, wanted) = (bank.path().to_owned(), digest.clone());
+        let refused = command(move || commands::plan::sign(&dir, &wanted, None)).await.unwrap_err();
+        assert!(matches!(refused, client::ClientError::Data(_)), "{refused}");
+    }
+    assert_eq!(fake.core().state.size, before, "nothing was handed in");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_signature_can_be_carried_in_a_file() {
     let (fake, bank, text) = proposed().await;
     let digest = sha256(text.as_bytes()).to_string();

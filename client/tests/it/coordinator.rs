@@ -31,6 +31,8 @@ use wire::proto::*;
 use wire::tls::{AcceptLimits, Acceptor, ServerMaterial, ServerTls, system_clock};
 use wire::{Authority, Identity, Invitation, NodeKey, Role, Validity, server};
 
+use crate::seen::{Recorded, Seen};
+
 const HOUR_MS: u64 = 3_600_000;
 
 /// What the coordinator does wrong.
@@ -72,6 +74,7 @@ pub(crate) struct Fake {
     changed: watch::Sender<u64>,
     acceptor: Acceptor,
     address: String,
+    pub(crate) seen: Seen,
     _stop: Arc<oneshot::Sender<()>>,
 }
 
@@ -227,9 +230,11 @@ impl Fake {
             core: Arc::new(Mutex::new(core)),
             acceptor: acceptor.clone(),
             address: incoming.local_addr().to_string(),
+            seen: Seen::default(),
             _stop: Arc::new(stop),
         };
-        let service = server::coordinator(Service(Arc::clone(&fake.core), fake.changed.clone()));
+        let service = Service(Arc::clone(&fake.core), fake.changed.clone(), fake.seen.clone());
+        let service = Recorded(server::coordinator(service), fake.seen.clone());
         let router = server::builder(&acceptor).add_service(service);
         tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
@@ -307,7 +312,7 @@ impl Fake {
     }
 }
 
-struct Service(Arc<Mutex<Core>>, watch::Sender<u64>);
+struct Service(Arc<Mutex<Core>>, watch::Sender<u64>, Seen);
 
 impl Service {
     fn core(&self) -> MutexGuard<'_, Core> {
@@ -383,6 +388,7 @@ impl Coordinator for Service {
         request: Request<FollowRequest>,
     ) -> Result<Response<Self::FollowStream>, Status> {
         let mut sent = request.into_inner().size;
+        self.2.message(format!("from {sent}"));
         let (core, mut changed) = (Arc::clone(&self.0), self.1.subscribe());
         let (sender, receiver) = mpsc::channel(4);
         tokio::spawn(async move {
@@ -416,6 +422,7 @@ impl Coordinator for Service {
         request: Request<FetchBlobRequest>,
     ) -> Result<Response<Self::FetchBlobStream>, Status> {
         let digest = Digest::try_from(request.into_inner().digest.as_ref()).unwrap();
+        self.2.message("a digest");
         let mut core = self.core();
         core.fetched += 1;
         let mut blob =
@@ -434,7 +441,8 @@ impl Coordinator for Service {
         request: Request<Streaming<ContributeRequest>>,
     ) -> Result<Response<Receipt>, Status> {
         let caller = server::caller(&request)?.identity.institution().to_owned();
-        let mut reader = ContributionReader::new(request.into_inner(), Duration::from_secs(10));
+        let parts = self.2.parts(request.into_inner());
+        let mut reader = ContributionReader::new(parts, Duration::from_secs(10));
         let header = reader.header().await?;
         let contribution = Contribution::decode(&header.contribution).unwrap();
         assert_eq!(contribution.institution.as_str(), caller);

@@ -4,10 +4,11 @@ use client::clock;
 use client::mirror::OpenRound;
 use client::population::{LedgerReport, Population};
 use ledger::log_store::BlobStore as _;
-use ledger::population::{RECOMPUTES_MAX, Reservation, ReserveOutcome};
+use ledger::population::{ChargeLine, RECOMPUTES_MAX, Reservation, ReserveOutcome};
 use privacy::PrivacyEvent;
 
 use crate::coordinator::Fake;
+use crate::neighbours::{unbounded, world};
 use crate::world::{Bank, consortium, finished};
 
 /// The open round as the bank sees it.
@@ -58,6 +59,33 @@ async fn a_crash_after_the_charge_computes_again_and_charges_nothing_more() {
     let report = north.until(one_acknowledged).await;
     assert_eq!(report.charges.iter().map(|c| c.recomputed).collect::<Vec<_>>(), [1]);
     node.end().await.unwrap();
+}
+
+/// Computes what is charged, and gives what would be sent at the end of a slot that does not end.
+async fn computed(bank: &Bank) -> Vec<u8> {
+    let node = bank.run();
+    bank.until(|r| r.charges.iter().all(|c| c.standing == "released" && c.recomputed == 1)).await;
+    node.end().await.unwrap();
+    let Population { ledger, blobs } = bank.population();
+    let released = ledger.state().charges().values().find_map(ChargeLine::released);
+    blobs.get(&released.unwrap().1).unwrap().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_computation_that_is_done_again_under_its_charge_draws_other_noise() {
+    // Under a model that says 0, customers with the label 0 have no gradient: what is released is the noise.
+    let plan = |text: &str| unbounded(text).replace("slot_ms = 2000", "slot_ms = 3600000");
+    let (fake, north) = world(plan, "id,x,y\nc1,0,0\nc2,0,0\nc3,0,0\nc4,0,0\n").await;
+    drop(charged(&fake, &north));
+    let (ledger, crashed) = (north.path().join("population"), north.path().join("crashed"));
+    copy(&ledger, &crashed);
+    let first = computed(&north).await;
+    std::fs::remove_dir_all(&ledger).unwrap();
+    copy(&crashed, &ledger);
+    let second = computed(&north).await;
+    assert_eq!((first.len(), second.len()), (8, 8));
+    assert_ne!(first, second, "two computations had the same noise");
+    assert!(fake.core().vectors.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

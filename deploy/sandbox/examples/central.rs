@@ -142,10 +142,10 @@ fn train(
     for (bank, rows) in (0_u8..).zip(banks) {
         let tasks = u32::try_from((rows.units() + 15) / 30)?;
         total += tasks;
-        let mut bytes = [bank; 32];
+        let mut bytes = Zeroizing::new([bank; 32]);
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
-        let tasks = Tasks::form(rows, &spec, tasks, &PopulationKey::new(&Zeroizing::new(bytes)))?;
-        nodes.push((tasks, Keystream::from_seed(bytes)));
+        let tasks = Tasks::form(rows, &spec, tasks, &PopulationKey::new(&bytes))?;
+        nodes.push((tasks, Keystream::from_seed(&bytes)));
     }
     let dimension = learner.dimension();
     let rho = loss_predictor(

@@ -15,6 +15,7 @@ use privacy::{
     PrivacyError, PrivacyEvent, RoundedGaussian, SamplingRate, TaskChange, calibrate_noise,
     epsilon, rdp_curve,
 };
+use zeroize::Zeroizing;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     accounting()?;
@@ -69,7 +70,7 @@ fn accounting() -> Result<(), PrivacyError> {
 
 fn noise() -> Result<(), Box<dyn std::error::Error>> {
     const COORDINATES: usize = 1_000_000;
-    let mut source = Keystream::from_seed([42; 32]);
+    let mut source = Keystream::from_seed(&Zeroizing::new([42; 32]));
     for scale in [10, 1000, 1 << 20, 1 << 31] {
         let sampler = RoundedGaussian::new(scale)?;
         let mut sum = vec![0; COORDINATES];

@@ -20,7 +20,8 @@ pub enum Outcome {
     Clipped,
     /// The integer check failed after rounding, and the integers were shortened again.
     Rescaled,
-    /// The gradient was not finite or its length wrong: the task contributes zero.
+    /// The gradient or its square was not finite (a coordinate beyond 1.3e154 has diverged), or its length wrong: the task
+    /// contributes zero.
     Zeroed,
 }
 

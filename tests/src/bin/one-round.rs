@@ -16,23 +16,14 @@ use client::keys::{Keys, population_key};
 use client::mirror::OpenRound;
 use client::policy::Policy;
 use client::population::Population;
-use client::release::{Job, Noised, Parcel};
+use client::release::{Job, Noised, Parcel, fresh_randomness};
 use client::state_dir::StateDir;
 use client::tasks::Tasks;
 use ledger::digest::sha256;
 use ledger::population::{Released, Reservation, ReserveOutcome};
 use ledger::record::{Institution, RunId};
-use privacy::{PrivacyEvent, RandomSource, SourceExhausted};
-use ring::rand::{SecureRandom as _, SystemRandom};
+use privacy::PrivacyEvent;
 use round::plan::Plan;
-
-struct System(SystemRandom);
-
-impl RandomSource for System {
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), SourceExhausted> {
-        self.0.fill(bytes).map_err(|_| SourceExhausted)
-    }
-}
 
 struct Bank {
     state: StateDir,
@@ -75,7 +66,7 @@ impl Bank {
         let tasks = self.plan.participant(&self.institution).map_or(0, |own| own.tasks);
         let tasks = Tasks::form(rows, &text.tasks, tasks, &population_key(&self.state)?)?;
         let job = Job::new(&self.plan, &self.institution, &self.theta)?;
-        Ok(Noised::compute(reservation, &job, &tasks, &mut System(SystemRandom::new()))?)
+        Ok(Noised::compute(reservation, &job, &tasks, &mut fresh_randomness()?)?)
     }
 
     fn take_part(&self, number: u32) -> Result<(), Box<dyn Error>> {

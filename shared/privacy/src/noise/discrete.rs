@@ -17,8 +17,9 @@ const SIZE_MAX: u128 = 1 << 38;
 ///
 /// ```
 /// use privacy::{DiscreteGaussian, Keystream};
+/// use zeroize::Zeroizing;
 /// let noise = DiscreteGaussian::new(3)?;
-/// let mut source = Keystream::from_seed([7; 32]);
+/// let mut source = Keystream::from_seed(&Zeroizing::new([7; 32]));
 /// let draws: Vec<i64> = (0..100).map(|_| noise.sample(&mut source)).collect::<Result<_, _>>()?;
 /// assert!(draws.iter().all(|k| k.abs() < 30));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -156,6 +157,8 @@ fn below(bound: u128, source: &mut impl RandomSource) -> Result<u128, SourceExha
 
 #[cfg(test)]
 mod tests {
+    use zeroize::Zeroizing;
+
     use super::*;
     use crate::Keystream;
 
@@ -171,7 +174,7 @@ mod tests {
 
     #[test]
     fn numbers_below_a_bound_are_all_drawn_and_no_others() {
-        let mut source = Keystream::from_seed([1; 32]);
+        let mut source = Keystream::from_seed(&Zeroizing::new([1; 32]));
         for bound in [1_u128, 2, 3, 7, 8, 1 << 64, (1 << 64) + 1, 1 << 100] {
             for _ in 0..200 {
                 assert!(below(bound, &mut source).unwrap() < bound);
@@ -185,7 +188,7 @@ mod tests {
 
     #[test]
     fn coins_fall_with_their_exponential() {
-        let mut source = Keystream::from_seed([2; 32]);
+        let mut source = Keystream::from_seed(&Zeroizing::new([2; 32]));
         for (numerator, denominator) in [(0_u32, 1_u32), (1, 3), (1, 1), (7, 3), (5, 2)] {
             const COUNT: u32 = 100_000;
             let heads = (0..COUNT)

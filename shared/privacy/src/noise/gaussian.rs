@@ -210,6 +210,8 @@ fn carries(
 
 #[cfg(test)]
 mod tests {
+    use zeroize::Zeroizing;
+
     use super::*;
     use crate::Keystream;
 
@@ -218,8 +220,8 @@ mod tests {
         for (scale, seed) in [(1, 3), (10, 4), (1 << 20, 5), (SCALE_MAX, 6)] {
             let quick = RoundedGaussian::new(scale).unwrap();
             let exact = RoundedGaussian::with_margin(scale, 1.0).unwrap();
-            let (mut left, mut right) =
-                (Keystream::from_seed([seed; 32]), Keystream::from_seed([seed; 32]));
+            let seed = Zeroizing::new([seed; 32]);
+            let (mut left, mut right) = (Keystream::from_seed(&seed), Keystream::from_seed(&seed));
             for _ in 0..4000 {
                 assert_eq!(quick.sample(&mut left), exact.sample(&mut right));
             }

@@ -1,7 +1,7 @@
 use core::fmt;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::{RandomSource, SourceExhausted};
 
@@ -12,8 +12,8 @@ const BLOCKS_MAX: u64 = 1 << 32;
 
 /// A stream of bytes that nobody without the seed can tell from random: AES-256-GCM over zeros, a counter as the nonce.
 ///
-/// One seed serves one round and comes from the system. Seed and buffer are wiped when the stream is dropped (the expanded key
-/// inside the cipher is not ours to wipe).
+/// One seed serves one computation and comes from the system. Its owner fills it in place and it is only lent, so no copy of it is
+/// left behind; seed and buffer are wiped when they are dropped (the expanded key inside the cipher is not ours to wipe).
 pub struct Keystream {
     key: Option<LessSafeKey>,
     blocks: u64,
@@ -22,10 +22,15 @@ pub struct Keystream {
 }
 
 impl Keystream {
-    /// The stream of `seed`, which is wiped.
-    pub fn from_seed(mut seed: [u8; 32]) -> Self {
-        let key = UnboundKey::new(&AES_256_GCM, &seed).ok().map(LessSafeKey::new);
-        seed.zeroize();
+    /// The stream of `seed`, which must serve no other.
+    ///
+    /// A seed that nobody wipes is not taken:
+    ///
+    /// ```compile_fail,E0308
+    /// privacy::Keystream::from_seed(&[7; 32]);
+    /// ```
+    pub fn from_seed(seed: &Zeroizing<[u8; 32]>) -> Self {
+        let key = UnboundKey::new(&AES_256_GCM, seed.as_slice()).ok().map(LessSafeKey::new);
         Self { key, blocks: 0, buffer: Zeroizing::new(vec![0; BLOCK_LEN]), used: BLOCK_LEN }
     }
 
@@ -85,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_stream_at_its_last_block_refuses_rather_than_repeating_itself() {
-        let mut stream = Keystream::from_seed([7; 32]);
+        let mut stream = Keystream::from_seed(&Zeroizing::new([7; 32]));
         stream.blocks = BLOCKS_MAX - 1;
         let mut block = vec![0; BLOCK_LEN];
         assert_eq!(stream.fill(&mut block), Ok(()));
@@ -95,8 +100,8 @@ mod tests {
     #[test]
     fn blocks_differ_and_pieces_join() {
         let mut whole = vec![0; 3 * BLOCK_LEN + 5];
-        Keystream::from_seed([1; 32]).fill(&mut whole).unwrap();
-        let mut stream = Keystream::from_seed([1; 32]);
+        Keystream::from_seed(&Zeroizing::new([1; 32])).fill(&mut whole).unwrap();
+        let mut stream = Keystream::from_seed(&Zeroizing::new([1; 32]));
         for piece in whole.chunks(7) {
             let mut bytes = vec![0; piece.len()];
             stream.fill(&mut bytes).unwrap();
@@ -108,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_printed_stream_shows_no_bytes() {
-        let shown = format!("{:?}", Keystream::from_seed([0xAB; 32]));
+        let shown = format!("{:?}", Keystream::from_seed(&Zeroizing::new([0xAB; 32])));
         assert_eq!(shown, "Keystream { blocks: 0, .. }");
     }
 }

@@ -1,5 +1,6 @@
 use privacy::{Keystream, OutOfBound, PrivacyError, PublicBound, RoundedGaussian};
 use proptest::prelude::*;
+use zeroize::Zeroizing;
 
 #[test]
 fn a_plan_beyond_32_bits_is_refused() {
@@ -42,7 +43,7 @@ fn what_is_out_of_bound_is_named() {
 fn honest_noise_is_within_the_bound_and_unchanged_by_it() {
     let bound = PublicBound::new(16, 1, 1 << 16, 1000).unwrap();
     let sampler = RoundedGaussian::new(1 << 16).unwrap();
-    let mut source = Keystream::from_seed([9; 32]);
+    let mut source = Keystream::from_seed(&Zeroizing::new([9; 32]));
     for _ in 0..200 {
         let mut sum = vec![0; 1000];
         sum[0] = 1 << 16;
@@ -65,5 +66,19 @@ proptest! {
             prop_assert!(clamped.unsigned_abs() <= bound.coordinate());
             prop_assert!(i64::from(clamped) == value || value.unsigned_abs() > u64::from(bound.coordinate()));
         }
+    }
+
+    #[test]
+    fn clamping_brings_two_sums_no_further_apart(
+        sums in prop::collection::vec((-40_000_000..40_000_000i64, -100_000..100_000i64), 1..50), tasks in 1..500u64,
+    ) {
+        let bound = PublicBound::new(16, tasks, 1000, sums.len()).unwrap();
+        let between = |a: i64, b: i64| (i128::from(a) - i128::from(b)).pow(2);
+        let before: i128 = sums.iter().map(|(sum, moved)| between(*sum, sum + moved)).sum();
+        let after: i128 = sums
+            .iter()
+            .map(|(sum, moved)| between(bound.clamp(*sum).into(), bound.clamp(sum + moved).into()))
+            .sum();
+        prop_assert!(after <= before);
     }
 }

@@ -8,6 +8,7 @@ mod calibrate;
 mod filter;
 mod golden;
 mod grid;
+mod grid_extremes;
 mod noise;
 mod one_run;
 mod pairs;

@@ -2,6 +2,7 @@ use privacy::{
     DiscreteGaussian, Keystream, RandomSource, RoundedGaussian, SamplingRate, SourceExhausted,
     bernoulli,
 };
+use zeroize::Zeroizing;
 
 /// The upper tail of the normal distribution, by its series or continued fraction: independent of the crate's own.
 fn normal_cdf(x: f64) -> f64 {
@@ -10,7 +11,7 @@ fn normal_cdf(x: f64) -> f64 {
 
 fn draws(scale: u64, seed: u8, count: usize) -> Vec<i64> {
     let sampler = RoundedGaussian::new(scale).unwrap();
-    let mut source = Keystream::from_seed([seed; 32]);
+    let mut source = Keystream::from_seed(&Zeroizing::new([seed; 32]));
     (0..count).map(|_| sampler.sample(&mut source).unwrap()).collect()
 }
 
@@ -89,7 +90,7 @@ fn within_a_standard_deviation_the_density_is_smooth_across_cells() {
 #[test]
 fn coins_fall_as_often_as_they_should() {
     for rate in [0.5, 0.05, 1e-3, 0.999] {
-        let mut source = Keystream::from_seed([31; 32]);
+        let mut source = Keystream::from_seed(&Zeroizing::new([31; 32]));
         let exact = SamplingRate::new(rate).unwrap();
         let heads = (0..400_000).filter(|_| bernoulli(&mut source, exact).unwrap()).count();
         let expected = 400_000.0 * rate;
@@ -171,7 +172,7 @@ fn the_discrete_gaussian_has_the_exact_distribution() {
         // The last cell on either side holds all that is beyond.
         let probability = |k: i64| if k.abs() == reach { 0.5 * (1.0 - inner) } else { at(k) };
         let sampler = DiscreteGaussian::new(scale).unwrap();
-        let mut source = Keystream::from_seed([21; 32]);
+        let mut source = Keystream::from_seed(&Zeroizing::new([21; 32]));
         let draws: Vec<i64> =
             (0..1_000_000).map(|_| sampler.sample(&mut source).unwrap()).collect();
         let (found, freedom) = chi_square(&draws, probability, reach);
@@ -195,7 +196,7 @@ fn large_discrete_scales_have_their_moments() {
     const COUNT: u32 = 200_000;
     for scale in [1_u64 << 16, 1 << 20, 1 << 24] {
         let sampler = DiscreteGaussian::new(scale).unwrap();
-        let mut source = Keystream::from_seed([22; 32]);
+        let mut source = Keystream::from_seed(&Zeroizing::new([22; 32]));
         let s = real(i64::try_from(scale).unwrap());
         let draws: Vec<f64> =
             (0..COUNT).map(|_| real(sampler.sample(&mut source).unwrap()) / s).collect();
@@ -209,11 +210,11 @@ fn large_discrete_scales_have_their_moments() {
 
 #[test]
 fn the_same_seed_draws_the_same_noise_on_every_machine() {
-    let mut source = Keystream::from_seed([42; 32]);
+    let mut source = Keystream::from_seed(&Zeroizing::new([42; 32]));
     let rounded = RoundedGaussian::new(1000).unwrap();
     let found: Vec<i64> = (0..8).map(|_| rounded.sample(&mut source).unwrap()).collect();
     assert_eq!(found, ROUNDED);
-    let mut source = Keystream::from_seed([42; 32]);
+    let mut source = Keystream::from_seed(&Zeroizing::new([42; 32]));
     let discrete = DiscreteGaussian::new(1000).unwrap();
     let found: Vec<i64> = (0..8).map(|_| discrete.sample(&mut source).unwrap()).collect();
     assert_eq!(found, DISCRETELY);
