@@ -1,6 +1,6 @@
 //! From Rényi divergence to (ε, δ), and the order that converts best.
 
-use crate::special::least;
+use crate::special::{at_least_zero, least};
 use crate::{Delta, Order, PrivacyError};
 
 /// Smallest and largest binary logarithm of α − 1 in the scan for the best order.
@@ -16,8 +16,8 @@ pub(crate) fn epsilon_at(rho: f64, order: Order, delta: Delta) -> f64 {
     if rho <= 0.0 || -libm::expm1(-rho) * (1.0 + 1e-14) <= delta.get() * delta.get() {
         return 0.0;
     }
-    let epsilon = rho + overhead(order, delta);
-    (epsilon + 1e-14 * (1.0 + rho)).max(0.0)
+    let overhead = overhead(order, delta);
+    at_least_zero(rho + overhead + 1e-14 * (1.0 + rho + overhead.abs()))
 }
 
 /// What the conversion adds to ρ.

@@ -40,8 +40,9 @@ impl Filter {
     ///
     /// [`PrivacyError::NoBudget`] if the conversion alone uses up the cap at this order.
     pub fn new(epsilon: Epsilon, delta: Delta, order: Order) -> Result<Self, PrivacyError> {
-        let rounding = 1e-13 * (1.0 + epsilon.get());
-        let budget = epsilon.get() - overhead(order, delta) - rounding;
+        let overhead = overhead(order, delta);
+        let rounding = 1e-13 * (1.0 + epsilon.get() + overhead.abs());
+        let budget = epsilon.get() - overhead - rounding;
         if budget > 0.0 && budget.is_finite() {
             Ok(Self { epsilon, delta, order, budget })
         } else {

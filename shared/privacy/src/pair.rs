@@ -1,11 +1,17 @@
 //! Which pair on the line stands for which event; docs/privacy.md proves each.
 
+mod binomial;
 mod line;
 
 pub(crate) use line::{Line, Mass, Noise};
 
 use crate::special::real;
 use crate::{Mechanism, PrivacyError, PrivacyEvent, TaskChange};
+
+/// Rounding of a few products.
+const ROUNDING: f64 = 1e-15;
+/// The most sampled tasks that may change at once; each adds a component to the pair.
+const COMPONENTS_MAX: u64 = 1000;
 
 /// Releases of one kind.
 #[derive(Clone, Debug)]
@@ -93,6 +99,17 @@ fn part(event: &PrivacyEvent) -> Result<Part, PrivacyError> {
     if let Mechanism::TruncatedPoissonGaussian { units, max_batch, .. } = event.mechanism {
         return truncated(event, rate, shift, units.get(), max_batch.get());
     }
+    let components = match event.change {
+        TaskChange::TwoContentsChange => u64::from(tasks) * 2,
+        TaskChange::Appears | TaskChange::ContentChanges => u64::from(tasks),
+    };
+    if components > COMPONENTS_MAX && rate < 1.0 {
+        return Err(PrivacyError::OutOfRange {
+            quantity: "number of sampled tasks that change",
+            expected: "at most 1000",
+            value: real(components),
+        });
+    }
     let line = match (event.change, noise) {
         (TaskChange::Appears, _) => Line::appearing(noise, tasks, rate, shift),
         (TaskChange::ContentChanges, _) => Line::changing(noise, tasks, rate, shift),
@@ -131,51 +148,26 @@ fn truncated(
         }
     };
     let lines = |rate: f64, shift: f64| line(Noise::Gaussian, 1, rate, shift);
-    let (full, error) = binomial_tail(units - 1, rate, max_batch);
-    if full <= 0.0 {
+    let full = binomial::tail(units - 1, rate, max_batch);
+    if full.upper <= 0.0 {
         let dominating = vec![(1.0, lines(rate, shift))];
         return Ok(Part { count: event.count, dominating, attained: None });
     }
-    let (over, over_error) = binomial_tail(units, rate, max_batch + 1);
-    // P(drawn and kept, while the others fill the batch), up to both errors.
-    let kept = over * real(max_batch) / real(units);
-    let least_full = full * (1.0 - 2.0 * error).max(0.0);
-    let displaced = (kept / least_full).clamp(f64::MIN_POSITIVE, rate);
-    let taken = rate * (1.0 - full) + kept * (1.0 - 2.0 * over_error).max(0.0);
+    // P(drawn and kept, while the others fill the batch): given how many are drawn, which are kept is a fair choice among them.
+    let over = binomial::tail(units, rate, max_batch + 1);
+    let share = real(max_batch) / real(units);
+    let displaced = if full.lower > 0.0 {
+        (over.upper * share * (1.0 + ROUNDING) / full.lower).clamp(f64::MIN_POSITIVE, rate)
+    } else {
+        rate
+    };
+    let taken = rate * (1.0 - full.upper) + over.lower * share * (1.0 - ROUNDING);
     Ok(Part {
         count: event.count,
         dominating: vec![
-            (1.0 - least_full, lines(rate, shift)),
-            (full, lines(displaced, 2.0 * shift)),
+            (1.0 - full.lower, lines(rate, shift)),
+            (full.upper, lines(displaced, 2.0 * shift)),
         ],
         attained: Some(lines(taken.clamp(f64::MIN_POSITIVE, rate), shift)),
     })
-}
-
-/// P(X ≥ `least`) for X of Binomial(`trials`, `rate`), rounded up, and the part by which it may be too large.
-fn binomial_tail(trials: u64, rate: f64, least: u64) -> (f64, f64) {
-    if least > trials {
-        return (0.0, 0.0);
-    }
-    if least == 0 || rate >= 1.0 {
-        return (1.0, 0.0);
-    }
-    // The first term by the logarithmic gamma function, the others by ratios of neighbours.
-    let (n, k) = (real(trials), real(least));
-    let log_first = libm::lgamma(n + 1.0) - libm::lgamma(k + 1.0) - libm::lgamma(n - k + 1.0)
-        + k * libm::log(rate)
-        + (n - k) * libm::log1p(-rate);
-    let error = 1e-14 * (100.0 + libm::lgamma(n + 1.0));
-    let odds = rate / (1.0 - rate);
-    let (mut term, mut sum) = (1.0, 0.0);
-    for drawn in least..=trials {
-        sum += term;
-        term *= odds * real(trials - drawn) / real(drawn + 1);
-        if term < sum * 1e-18 || sum > 1e300 {
-            break;
-        }
-    }
-    let tail = libm::exp(log_first) * sum * (1.0 + error);
-    // Where the terms overflow, all of it is as good as above.
-    if tail < 1.0 { (tail, error) } else { (1.0, 1.0) }
 }

@@ -20,12 +20,10 @@ pub(crate) use mesh::{Cells, Direction, Mesh};
 
 use serde::Serialize;
 
+use crate::gaussian::{delta_bounds, epsilon_bounds};
 use crate::pair::{Line, Part};
 use crate::special::real;
-use crate::{
-    Delta, Epsilon, NoiseMultiplier, PrivacyError, analytic_gaussian_delta,
-    analytic_gaussian_epsilon,
-};
+use crate::{Delta, Epsilon, PrivacyError};
 
 /// The distance between the bounds that a certificate aims at: this, or this part of the figure.
 pub(crate) const GAP: f64 = 1e-3;
@@ -51,8 +49,6 @@ const TILT_MOST: f64 = 3.0;
 const DOUBT: f64 = 1e-3;
 /// ln of the part of δ that a window may leave out.
 const LOG_MARGIN: f64 = 16.0;
-/// Relative rounding of the closed form of Gaussians alone.
-const EXACT: f64 = 1e-11;
 
 /// A figure between two bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -329,19 +325,19 @@ impl Cut {
 }
 
 /// The noise of the one Gaussian release of sensitivity 1 that `parts` amount to, if they do.
-pub(crate) fn gaussian_alone(parts: &[Part]) -> Option<NoiseMultiplier> {
+pub(crate) fn gaussian_alone(parts: &[Part]) -> Option<f64> {
     let [part] = parts else { return None };
-    part.gaussian_shift().and_then(|shift| NoiseMultiplier::new(1.0 / shift).ok())
+    part.gaussian_shift()
 }
 
-/// δ of one Gaussian release, between bounds on its rounding.
-pub(crate) fn gaussian_delta(noise: NoiseMultiplier, epsilon: Epsilon) -> Interval {
-    let delta = analytic_gaussian_delta(noise, epsilon);
-    Interval { lower: delta * (1.0 - EXACT), upper: (delta * (1.0 + EXACT)).min(1.0) }
+/// δ of one Gaussian release that moves by `shift` standard deviations, between bounds on its rounding.
+pub(crate) fn gaussian_delta(shift: f64, epsilon: Epsilon) -> Interval {
+    let (lower, upper) = delta_bounds(shift, epsilon.get());
+    Interval { lower, upper }
 }
 
-/// ε of one Gaussian release, between bounds on its rounding.
-pub(crate) fn gaussian_epsilon(noise: NoiseMultiplier, delta: Delta) -> Interval {
-    let epsilon = analytic_gaussian_epsilon(noise, delta);
-    Interval { lower: epsilon * (1.0 - EXACT), upper: epsilon * (1.0 + EXACT) }
+/// ε of one Gaussian release that moves by `shift` standard deviations, between bounds on its rounding.
+pub(crate) fn gaussian_epsilon(shift: f64, delta: Delta) -> Interval {
+    let (lower, upper) = epsilon_bounds(shift, delta.get());
+    Interval { lower, upper }
 }

@@ -69,11 +69,11 @@ quantity!(
     |value| value > 0.0 && value < 1.0
 );
 quantity!(
-    /// The standard deviation of the noise in units of the clipping norm.
+    /// The standard deviation of the noise in units of the clipping norm. Outside the range squares and their sums would overflow.
     NoiseMultiplier,
     "noise multiplier",
-    "finite and above 0",
-    |value| value > 0.0
+    "between 1e-9 and 1e15",
+    |value| (1e-9..=1e15).contains(&value)
 );
 quantity!(
     /// The probability with which each task joins a round, independently of all others.

@@ -3,7 +3,7 @@
 use crate::pair::{Line, Noise, Part, parts};
 use crate::pld::{Cells, Direction, Mesh};
 use crate::renyi::{Mixture, divergence};
-use crate::special::{log_add, log_sum, real};
+use crate::special::{at_least_zero, log_add, log_sum, real};
 use crate::{Order, PrivacyError, PrivacyEvent};
 
 /// Points of the mesh that the divergence of Laplace noise is bounded on.
@@ -72,7 +72,7 @@ fn of_part(part: &Part, order: f64) -> Result<f64, PrivacyError> {
         part.dominating.iter().try_fold(f64::NEG_INFINITY, |sum, (weight, line)| {
             Ok(log_add(sum, libm::log(*weight) + (order - 1.0) * of_line(line, order)?))
         })?;
-    Ok((log_moment / (order - 1.0)).max(0.0) * (1.0 + 1e-12) + 1e-14)
+    Ok(at_least_zero(log_moment / (order - 1.0)) * (1.0 + 1e-12) + 1e-14)
 }
 
 fn of_line(line: &Line, order: f64) -> Result<f64, PrivacyError> {
@@ -90,7 +90,8 @@ fn of_line(line: &Line, order: f64) -> Result<f64, PrivacyError> {
                 return Ok(forward);
             }
             let backward = divergence(&without, &with, order).unwrap_or_else(bound);
-            Ok(forward.max(backward))
+            // Of two bounds, one of which is no number, none is the larger.
+            Ok(if backward.is_nan() || backward > forward { backward } else { forward })
         }
     }
 }
@@ -112,5 +113,9 @@ fn laplace(line: &Line, order: f64) -> Result<f64, PrivacyError> {
             .collect();
         if loss.infinite > 0.0 { f64::INFINITY } else { log_sum(&terms) / (order - 1.0) }
     });
-    Ok(worst.into_iter().fold(0.0, f64::max) * (1.0 + 1e-12))
+    let [forward, backward] = worst;
+    if forward.is_nan() || backward.is_nan() {
+        return Err(PrivacyError::NotFinite { figure: "rényi divergence" });
+    }
+    Ok(forward.max(backward).max(0.0) * (1.0 + 1e-12))
 }

@@ -2,7 +2,7 @@
 
 use core::f64::consts::PI;
 
-use crate::special::{LN_SQRT_2PI, log_add, log_sum, log1p_exp};
+use crate::special::{LN_SQRT_2PI, at_least_zero, log_add, log_sum, log1p_exp};
 
 /// Every divergence from here is rounded up by this factor, far above the rounding of its evaluation (about 10⁻¹²)...
 const RELATIVE_SLACK: f64 = 1e-10;
@@ -57,7 +57,7 @@ impl Mixture {
                 let gap = factor * shift;
                 log_add(sum, libm::log(weight) + 0.5 * order * (order - 1.0) * gap * gap)
             });
-        rounded_up(log_moment.max(0.0) / (order - 1.0), order)
+        rounded_up(at_least_zero(log_moment) / (order - 1.0), order)
     }
 }
 
@@ -124,7 +124,7 @@ fn log_excess(order: f64, log_r: f64) -> f64 {
         let rest = order * libm::exp((1.0 - order) * log_r) - (order - 1.0) * libm::exp(-power);
         return power + libm::log1p(-rest);
     }
-    libm::log((libm::expm1(power) - order * libm::expm1(log_r)).max(0.0))
+    libm::log(at_least_zero(libm::expm1(power) - order * libm::expm1(log_r)))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The few special functions that privacy accounting needs, in log space, the same bits on every machine.
 
-use core::f64::consts::{FRAC_1_SQRT_2, LN_2, PI};
+use core::f64::consts::{FRAC_1_SQRT_2, PI};
 
 /// ln √(2π).
 pub(crate) const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_7;
@@ -17,11 +17,23 @@ pub(crate) const fn real(count: u64) -> f64 {
 /// ln(eᵃ + eᵇ).
 pub(crate) fn log_add(a: f64, b: f64) -> f64 {
     let (low, high) = if a < b { (a, b) } else { (b, a) };
-    if low == f64::NEG_INFINITY { high } else { high + libm::log1p(libm::exp(low - high)) }
+    if low == f64::NEG_INFINITY || high == f64::INFINITY {
+        // Infinity less infinity would be no number.
+        return if a.is_nan() || b.is_nan() { f64::NAN } else { high };
+    }
+    high + libm::log1p(libm::exp(low - high))
 }
 
-/// ln Σ exp(terms), in the order of the slice.
+/// The larger of `x` and 0. What is no number stays none: a bound must not vanish in `f64::max`, which passes over it.
+pub(crate) const fn at_least_zero(x: f64) -> f64 {
+    if x < 0.0 { 0.0 } else { x }
+}
+
+/// ln Σ exp(terms), in the order of the slice; no number if a term is none.
 pub(crate) fn log_sum(terms: &[f64]) -> f64 {
+    if terms.iter().any(|term| term.is_nan()) {
+        return f64::NAN;
+    }
     let high = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if !high.is_finite() {
         return high;
@@ -33,11 +45,6 @@ pub(crate) fn log_sum(terms: &[f64]) -> f64 {
 /// ln(1 + eˣ).
 pub(crate) fn log1p_exp(x: f64) -> f64 {
     if x > 0.0 { x + libm::log1p(libm::exp(-x)) } else { libm::log1p(libm::exp(x)) }
-}
-
-/// ln(1 − eˣ) for x < 0.
-pub(crate) fn log1m_exp(x: f64) -> f64 {
-    if x > -LN_2 { libm::log(-libm::expm1(x)) } else { libm::log1p(-libm::exp(x)) }
 }
 
 /// Mills' ratio Φ(−x)/φ(x) for x ≥ 0: by erfc near zero, by Laplace's continued fraction beyond 8.
@@ -91,6 +98,8 @@ pub(crate) fn least(
 
 #[cfg(test)]
 mod tests {
+    use core::f64::consts::LN_2;
+
     use super::*;
 
     #[test]

@@ -1,16 +1,16 @@
 //! What events cost: ε, δ, whole curves, and the parameters that keep a promise.
 
-use std::io::{BufRead as _, Read as _, Write as _};
+use std::io::{self, BufRead, Read as _, Write as _};
 
 use clap::{Args, ValueEnum};
 use privacy::{
     Certificate, Delta, Epsilon, Interval, Method, Order, PrivacyError, PrivacyEvent, TaskChange,
     calibrate_count, calibrate_noise, calibrate_rate, epsilon_by, rdp_curve,
 };
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
 
-use super::events::{EVENTS_BYTES_MAX, Listed, Refused, failed, parse, usage};
+use super::events::{EVENTS_BYTES_MAX, Fields, Listed, Refused, failed, parse, usage};
 use crate::finding::Kind;
 
 /// The δ of a curve's points if none are asked for.
@@ -217,10 +217,17 @@ pub(super) fn curve(arguments: &CurveArguments) -> Result<Curve, Refused> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Question {
-    events: Value,
+    events: Vec<Fields>,
     delta: Delta,
+    // A key that is there says something: null is no answer.
+    #[serde(default, deserialize_with = "said")]
     change: Option<TaskChange>,
+    #[serde(default, deserialize_with = "said")]
     method: Option<Method>,
+}
+
+fn said<'de, T: Deserialize<'de>, D: Deserializer<'de>>(found: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(found).map(Some)
 }
 
 /// Answers a question a line as it comes. A question that has no answer gets its error, and the next one is read.
@@ -228,15 +235,15 @@ fn batch(arguments: &EpsilonArguments) -> Result<(), Refused> {
     let mut source = arguments.listed.source()?;
     let mut out = std::io::stdout().lock();
     loop {
-        let mut line = String::new();
-        let read = source.by_ref().take(EVENTS_BYTES_MAX).read_line(&mut line);
-        if read.map_err(|error| failed("batch".as_ref(), &error))? == 0 {
-            return Ok(());
-        }
-        if line.trim().is_empty() {
+        let line = match next_line(&mut source) {
+            Ok(Some(line)) => line,
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(failed("batch".as_ref(), &error)),
+        };
+        if line.as_ref().is_ok_and(|line| line.trim().is_empty()) {
             continue;
         }
-        let answer = match answered(&line, arguments) {
+        let answer = match line.and_then(|line| answered(&line, arguments)) {
             Ok(certificate) => json!(certificate),
             Err(error) => json!({ "error": error }),
         };
@@ -245,6 +252,20 @@ fn batch(arguments: &EpsilonArguments) -> Result<(), Refused> {
             return Ok(());
         }
     }
+}
+
+/// The next line, or what is wrong with it; none at the end. A line is one question, however long: what follows it is read next.
+fn next_line(source: &mut impl BufRead) -> io::Result<Option<Result<String, String>>> {
+    let mut line = Vec::new();
+    let limit = EVENTS_BYTES_MAX + 1;
+    if source.by_ref().take(limit).read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    if line.len() as u64 > EVENTS_BYTES_MAX && !line.ends_with(b"\n") {
+        source.skip_until(b'\n')?;
+        return Ok(Some(Err(format!("expected a line of at most {EVENTS_BYTES_MAX} bytes"))));
+    }
+    Ok(Some(String::from_utf8(line).map_err(|error| format!("expected UTF-8: {error}"))))
 }
 
 fn answered(line: &str, arguments: &EpsilonArguments) -> Result<Certificate, String> {

@@ -1,12 +1,15 @@
 //! Lists of privacy events that somebody writes down.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use privacy::{PrivacyEvent, TaskChange};
-use serde_json::Value;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 
 use crate::finding::Kind;
 
@@ -36,7 +39,7 @@ impl Listed {
         source.read_to_string(&mut text).map_err(|error| failed(&self.events, &error))?;
         let wrong =
             |error: &dyn std::fmt::Display| usage(format!("{}: {error}", self.events.display()));
-        let listed = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
+        let listed: Vec<Fields> = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
         parse(listed, self.change).map_err(|error| wrong(&error))
     }
 
@@ -55,16 +58,41 @@ impl Listed {
     }
 }
 
-/// The events in a JSON list; those that do not say their change get `change`.
-pub(super) fn parse(list: Value, change: TaskChange) -> Result<Vec<PrivacyEvent>, String> {
-    let Value::Array(items) = list else { return Err("expected a list of events".to_owned()) };
-    let event = |(number, mut item): (usize, Value)| {
-        if let Value::Object(fields) = &mut item {
-            fields.entry("change").or_insert_with(|| change.to_string().into());
+/// The keys of an event as somebody has written them, each once: of two prices for one event neither is the right one.
+pub(super) struct Fields(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Once;
+        impl<'de> Visitor<'de> for Once {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an event")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Map::new();
+                while let Some((key, value)) = map.next_entry::<String, Value>()? {
+                    if fields.insert(key.clone(), value).is_some() {
+                        return Err(A::Error::custom(format!("the key {key:?} is there twice")));
+                    }
+                }
+                Ok(Fields(fields))
+            }
         }
-        serde_json::from_value(item).map_err(|error| format!("event {number}: {error}"))
+        deserializer.deserialize_map(Once)
+    }
+}
+
+/// The events that are listed; those that do not say their change get `change`.
+pub(super) fn parse(list: Vec<Fields>, change: TaskChange) -> Result<Vec<PrivacyEvent>, String> {
+    let event = |(number, Fields(mut fields)): (usize, Fields)| {
+        fields.entry("change").or_insert_with(|| change.to_string().into());
+        serde_json::from_value(Value::Object(fields))
+            .map_err(|error| format!("event {number}: {error}"))
     };
-    items.into_iter().enumerate().map(event).collect()
+    list.into_iter().enumerate().map(event).collect()
 }
 
 /// A command line that asks for nothing that can be done.

@@ -34,6 +34,8 @@ pub(crate) struct Line {
     noise: Noise,
     p: Side,
     q: Side,
+    /// The relative rounding of the weights, which are the same on both sides.
+    weight_error: f64,
     /// How the second side stands to the first.
     against: Against,
 }
@@ -56,16 +58,16 @@ pub(crate) struct Mass {
 impl Line {
     /// `tasks` tasks, each there with probability `rate` and then moving the noise by `shift`, against none.
     pub(crate) fn appearing(noise: Noise, tasks: u32, rate: f64, shift: f64) -> Self {
-        let p = binomial(tasks, rate, shift);
-        Self { noise, p, q: vec![(1.0, 0.0)], against: Against::Absent }
+        let (p, weight_error) = binomial(tasks, rate, shift);
+        Self { noise, p, q: vec![(1.0, 0.0)], weight_error, against: Against::Absent }
     }
 
     /// `tasks` tasks, each there with probability `rate` and then moving the noise by `shift`, against as many that move it
     /// by −`shift`.
     pub(crate) fn changing(noise: Noise, tasks: u32, rate: f64, shift: f64) -> Self {
-        let p = binomial(tasks, rate, shift);
+        let (p, weight_error) = binomial(tasks, rate, shift);
         let q = p.iter().map(|&(weight, shift)| (weight, -shift)).collect();
-        Self { noise, p, q, against: Against::Mirrored }
+        Self { noise, p, q, weight_error, against: Against::Mirrored }
     }
 
     /// Whether exchanging the sides mirrors the loss, so that one direction says all.
@@ -226,6 +228,7 @@ impl Line {
                     let straddle = if !low.upper && high.upper { 1.0 } else { 0.0 };
                     let value = (straddle + low.signed() - high.signed()).max(0.0);
                     let error = low.error + high.error + 2.0 * ROUNDING * (straddle + value);
+                    let error = error + self.weight_error * value;
                     Mass { value: sum.value + weight * value, error: sum.error + weight * error }
                 },
             )
@@ -275,18 +278,25 @@ fn mirrored_gaussian(loss: f64, rate: f64, shift: f64) -> f64 {
     libm::log((linear + root) / (2.0 * density)) / shift * loss.signum()
 }
 
-/// The weights of Binomial(`tasks`, `rate`) at multiples of `shift`; those below the smallest number are left to its neighbour.
-fn binomial(tasks: u32, rate: f64, shift: f64) -> Side {
+/// The weights of Binomial(`tasks`, `rate`) at multiples of `shift`, and their relative rounding; those below the smallest number
+/// are left to its neighbour.
+fn binomial(tasks: u32, rate: f64, shift: f64) -> (Side, f64) {
     if rate >= 1.0 {
-        return vec![(1.0, f64::from(tasks) * shift)];
+        return (vec![(1.0, f64::from(tasks) * shift)], 0.0);
     }
     let mut side = Vec::new();
-    let mut log_choose = 0.0;
+    let (mut log_choose, mut largest): (f64, f64) = (0.0, 0.0);
     for drawn in 0..=tasks {
         let (there, absent) = (f64::from(drawn), f64::from(tasks - drawn));
         let log_weight = log_choose + there * libm::log(rate) + absent * libm::log1p(-rate);
         side.push((libm::exp(log_weight), there * shift));
+        largest = largest.max(log_choose.abs());
         log_choose += libm::log(absent) - libm::log(there + 1.0);
     }
-    side
+    // Each step of `log_choose` rounds it once; a weight that counts has a logarithm above −745, its parts are below that and the
+    // largest `log_choose` together.
+    let (tasks, parts) = (f64::from(tasks), 745.0 + 2.0 * largest);
+    let error =
+        if tasks > 1.0 { f64::EPSILON * (tasks * (largest + 8.0) + 3.0 * parts) } else { 0.0 };
+    (side, error)
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::pair::Noise;
 use crate::special::log_normal_cdf;
+use crate::{NoiseMultiplier, analytic_gaussian_delta, analytic_gaussian_epsilon};
 
 /// What a search by Rényi divergences would suggest for Gaussians of total shift μ.
 fn gaussian_hints(mu: f64, delta: f64) -> (f64, f64) {

@@ -48,10 +48,11 @@ impl Tilted {
             let log_size = weights.log_scale.abs() + libm::log(sum).abs();
             Ok(Side { mass: tilted, first: first - centre, log_moment, log_size })
         };
-        // The weights round by their exponent's rounding: a part in 10^12 covers an exponent of a thousand.
+        // The weights round by their exponent's rounding.
+        let rounding = 1e-12 + 4.0 * f64::EPSILON * weights.exponent;
         Ok(Self {
-            upper: side(upper, 1.0 + 1e-12)?,
-            lower: side(lower, 1.0 - 1e-12)?,
+            upper: side(upper, 1.0 + rounding)?,
+            lower: side(lower, 1.0 - rounding)?,
             centre,
             count: of.count,
         })
@@ -62,13 +63,16 @@ impl Tilted {
 struct Weights {
     relative: Vec<f64>,
     log_scale: f64,
+    /// The largest exponent, in size.
+    exponent: f64,
 }
 
 fn weights(points: usize, first: i64, offset: f64, step: f64, tilt: f64) -> Weights {
     let loss = |point: usize| offset + (integer(first) + real(point as u64)) * step;
     let log_scale = tilt * loss(points.max(1) - 1);
     let relative = (0..points).map(|point| libm::exp(tilt * loss(point) - log_scale)).collect();
-    Weights { relative, log_scale }
+    let exponent = (tilt * loss(0)).abs().max(log_scale.abs());
+    Weights { relative, log_scale, exponent }
 }
 
 /// The point nearest to the tilted mean.
@@ -131,11 +135,12 @@ pub(crate) fn window(tilted: &[Tilted], log_window: f64) -> (f64, f64) {
     let end = |side: fn(&Tilted) -> &Side, sign: f64| {
         let reach = |log_s: f64| {
             let s = libm::exp(log_s);
-            let cumulant = tilted
-                .iter()
-                .fold(0.0, |sum, one| sum + real(one.count) * side(one).cumulant(sign * s));
             // The recurrence in the cumulant rounds; a part in 10^9 of its terms is far more.
-            let end = (cumulant * (1.0 + 1e-9) + log_window + 1e-6) / s;
+            let cumulant = tilted.iter().fold(0.0, |sum, one| {
+                let one = real(one.count) * side(one).cumulant(sign * s);
+                sum + one + 1e-9 * one.abs()
+            });
+            let end = (cumulant + log_window + 1e-6) / s;
             if end.is_nan() { f64::INFINITY } else { end }
         };
         // Beyond `limit` the moments of a wide and skewed loss overflow.
