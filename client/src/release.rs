@@ -13,9 +13,10 @@ use ledger::signing::SigningKey;
 use ledger::time::Timestamp;
 use meta::{GradientLearner, MetaLearner as _};
 use privacy::{
-    Grid, NoiseMultiplier, PublicBound, RandomSource, RoundedGaussian, SamplingRate,
-    SourceExhausted, noise_scale,
+    NoiseMultiplier, PublicBound, RandomSource, RoundedGaussian, SamplingRate, SourceExhausted,
+    noise_scale,
 };
+use round::metrics::Encoding;
 use round::plan::Plan;
 use wire::connection::Upload;
 use wire::{Bytes, Connection};
@@ -30,7 +31,7 @@ use crate::tasks::Tasks;
 pub struct Job {
     learner: GradientLearner,
     theta: Vec<f32>,
-    grid: Grid,
+    encoding: Encoding,
     rate: SamplingRate,
     noise: RoundedGaussian,
     bound: PublicBound,
@@ -83,7 +84,7 @@ impl Job {
         Ok(Self {
             theta: theta_of(theta, &learner)?,
             learner,
-            grid: plan.grid(),
+            encoding: plan.encoding().clone(),
             rate: SamplingRate::new(privacy.sampling_rate)?,
             noise: RoundedGaussian::new(noise_scale(multiplier, privacy.grid_bits)?)?,
             bound: plan
@@ -94,7 +95,8 @@ impl Job {
 }
 
 impl Noised {
-    /// Samples the bank's tasks, sums their clipped meta-gradients and adds the noise.
+    /// Samples the bank's tasks, sums their clipped meta-gradients and the metrics that the plan names,
+    /// and adds the noise.
     ///
     /// Total in the rows: a task that fails adds zero, an empty sample is all noise. The length of
     /// the bytes is the plan's.
@@ -111,7 +113,7 @@ impl Noised {
         let mut sample = tasks.sample(job.rate, source)?;
         // `theta` was checked with the job, so the sum has no other way to fail; were there one, the
         // release would be noise alone, and nobody outside could tell.
-        let sum = job.learner.clipped_sum(&job.theta, &mut sample, &job.grid);
+        let sum = job.learner.clipped_sum(&job.theta, &mut sample, &job.encoding);
         let zero = || vec![0; job.bound.dimension()];
         let mut sum = Zeroizing::new(sum.map_or_else(|_| zero(), |clipped| clipped.sum));
         job.noise.add_to(&mut sum, source)?;

@@ -21,6 +21,7 @@ mod verify;
 
 pub use finding::{Finding, Kind};
 pub use report::{
-    Beside, Conviction, InstitutionReport, Report, RunReport, RunStatus, Shared, Total,
+    Beside, Conviction, InstitutionReport, Report, RoundMetrics, RunReport, RunStatus, Shared,
+    Total,
 };
 pub use verify::{Options, verify};
