@@ -15,9 +15,9 @@ fn play(story: Story, metrics: &'static str) -> World {
 }
 
 fn plan(world: &World) -> Plan {
-    let proposed = world.leaves.iter().find_map(|leaf| match leaf.body() {
-        Body::PlanProposed(proposed) => Some(proposed.plan.text().to_owned()),
-        _ => None,
+    let proposed = world.leaves.iter().find_map(|leaf| {
+        let Body::PlanProposed(proposed) = leaf.body() else { return None };
+        Some(proposed.plan.text().to_owned())
     });
     Plan::parse(proposed.expect("a plan").as_bytes()).expect("a plan")
 }
@@ -25,9 +25,9 @@ fn plan(world: &World) -> Plan {
 /// The sum of each closed round, as the operator recorded it, over the banks that were there.
 fn recorded(world: &World) -> Vec<RoundMetrics> {
     let plan = plan(world);
-    let closed = world.leaves.iter().filter_map(|leaf| match leaf.body() {
-        Body::Closed(closed) => Some(closed),
-        _ => None,
+    let closed = world.leaves.iter().filter_map(|leaf| {
+        let Body::Closed(closed) = leaf.body() else { return None };
+        Some(closed)
     });
     let estimates = |closed: &ledger::record::Closed| {
         let bytes = world.blobs.get(&closed.aggregate).expect("a sum");
@@ -74,9 +74,9 @@ fn a_pilot_leaves_the_model_as_it_is() {
     let models: Vec<_> = world
         .leaves
         .iter()
-        .filter_map(|leaf| match leaf.body() {
-            Body::Model(model) => Some((model.theta, model.master)),
-            _ => None,
+        .filter_map(|leaf| {
+            let Body::Model(model) = leaf.body() else { return None };
+            Some((model.theta, model.master))
         })
         .collect();
     assert_eq!(models.len(), 4);
@@ -95,18 +95,18 @@ fn lies_about_metrics_are_lies_about_the_sum() {
 #[test]
 fn a_missing_vector_leaves_the_recorded_sum_to_be_read() {
     let mut world = play(Story::default(), ASKED);
-    let vector = world.leaves.iter().find_map(|leaf| match leaf.body() {
-        Body::Accepted(contribution) => Some(contribution.vector),
-        _ => None,
+    let vector = world.leaves.iter().find_map(|leaf| {
+        let Body::Accepted(contribution) = leaf.body() else { return None };
+        Some(contribution.vector)
     });
     let expected = recorded(&world);
     world.blobs.remove(&vector.expect("a contribution"));
     let report = world.export().verify();
     assert_eq!(report.exit_code(), 9);
     assert_eq!(report.runs[0].metrics, expected);
-    let sum = world.leaves.iter().find_map(|leaf| match leaf.body() {
-        Body::Closed(closed) => Some(closed.aggregate),
-        _ => None,
+    let sum = world.leaves.iter().find_map(|leaf| {
+        let Body::Closed(closed) = leaf.body() else { return None };
+        Some(closed.aggregate)
     });
     world.blobs.remove(&sum.expect("a closed round"));
     let report = world.export().verify();
