@@ -36,6 +36,7 @@ pub use verdict::{PolicyRefusal, Verdict};
 ///     learners = ["fomaml", "fedsgd"]
 ///     models = { hidden_layers_max = 1, width_max = 64, parameters_max = 5000 }
 ///     columns = ["customer", "amount", "default"]
+///     metrics = ["query-loss"]     # what may be measured of each task, beside its gradient
 ///     noise_multiplier_min = 0.8
 ///     clip_norm_max = 1.0
 ///     sampling_rate_max = 0.2
@@ -108,6 +109,9 @@ pub struct AllowRules {
     pub models: Option<ModelRules>,
     /// The source columns that a plan may read, unit and label included.
     pub columns: Option<Vec<String>>,
+    /// What a plan may measure of each task: `query-loss`, `clipped`, `norm-histogram`. A plan that
+    /// measures nothing needs no rule.
+    pub metrics: Option<Vec<String>>,
     /// The least noise, in clipping norms.
     pub noise_multiplier_min: Option<f64>,
     /// The largest clipping norm.

@@ -13,9 +13,10 @@ use ledger::signing::SigningKey;
 use ledger::time::Timestamp;
 use meta::{GradientLearner, MetaLearner};
 use privacy::{
-    Grid, Keystream, NoiseMultiplier, PublicBound, RandomSource, RoundedGaussian, SamplingRate,
+    Keystream, NoiseMultiplier, PublicBound, RandomSource, RoundedGaussian, SamplingRate,
     SourceExhausted, noise_scale,
 };
+use round::metrics::Encoding;
 use round::plan::Plan;
 use wire::connection::Upload;
 use wire::{Bytes, Connection};
@@ -31,7 +32,7 @@ use crate::tasks::Tasks;
 pub struct Job<L = GradientLearner> {
     learner: L,
     theta: Vec<f32>,
-    grid: Grid,
+    encoding: Encoding,
     rate: SamplingRate,
     noise: RoundedGaussian,
     bound: PublicBound,
@@ -83,7 +84,7 @@ impl Job {
         let bound = plan
             .public_bound(institution)
             .ok_or_else(|| ClientError::NotInPlan(institution.clone()))?;
-        Self::of(plan, learner, theta, bound)
+        Self::of(plan, learner, theta, plan.encoding().clone(), bound)
     }
 }
 
@@ -93,6 +94,7 @@ impl<L: MetaLearner> Job<L> {
         plan: &Plan,
         learner: L,
         theta: Vec<f32>,
+        encoding: Encoding,
         bound: PublicBound,
     ) -> Result<Self, ClientError> {
         let privacy = &plan.text().privacy;
@@ -100,7 +102,7 @@ impl<L: MetaLearner> Job<L> {
         Ok(Self {
             theta,
             learner,
-            grid: plan.grid(),
+            encoding,
             rate: SamplingRate::new(privacy.sampling_rate)?,
             noise: RoundedGaussian::new(noise_scale(multiplier, privacy.grid_bits)?)?,
             bound,
@@ -121,7 +123,8 @@ pub fn fresh_randomness() -> Result<Keystream, ClientError> {
 }
 
 impl Noised {
-    /// Samples the bank's tasks, sums their clipped meta-gradients and adds the noise.
+    /// Samples the bank's tasks, sums their clipped meta-gradients and the metrics that the plan names,
+    /// and adds the noise.
     ///
     /// Total in the rows: a task that fails adds zero, an empty sample is all noise. The length of
     /// the bytes is the plan's.
@@ -138,7 +141,7 @@ impl Noised {
         let mut sample = tasks.sample(job.rate, source)?;
         // `theta` was checked with the job, so the sum has no other way to fail; were there one, the
         // release would be noise alone, and nobody outside could tell.
-        let sum = job.learner.clipped_sum(&job.theta, &mut sample, &job.grid);
+        let sum = job.learner.clipped_sum(&job.theta, &mut sample, &job.encoding);
         let zero = || vec![0; job.bound.dimension()];
         let mut sum = Zeroizing::new(sum.map_or_else(|_| zero(), |clipped| clipped.sum));
         job.noise.add_to(&mut sum, source)?;

@@ -128,10 +128,10 @@ impl<B: BlobStore + Sync> Aggregator<B> {
         model: ModelRef,
     ) -> Result<Computed, Error> {
         let mut master = self.master(plan, &model.master)?;
-        let sum = self.sum_of(run, round, plan.dimension(), &survivors)?;
+        let sum = self.sum_of(run, round, plan.contribution_dimension(), &survivors)?;
         let mut blobs = vec![];
         let bytes: Vec<u8> = sum.values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        master.step(&sum.values, Scale::of(plan, survivors.keys()));
+        master.step(plan.encoding().gradient(&sum.values), Scale::of(plan, survivors.keys()));
         self.sum = Some(sum);
         let [aggregate, theta, digest] =
             self.keep([bytes, master.theta_bytes(), master.to_bytes()], &mut blobs)?;

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod measured;
 mod options;
 mod output;
 
@@ -62,6 +63,9 @@ fn carry_out(options: &Options) -> Outcome {
             Ok((String::new(), json!({})))
         }
         Action::Status {} => told(state, &Command::Status {}, |data| format!("{data:#}\n")),
+        Action::Metrics { run, last, quantile } => {
+            measured::metrics(state, run.as_deref(), *last, *quantile)
+        }
         Action::Invite { institution, role, hours } => {
             let command = Command::Invite {
                 institution: institution.clone(),
@@ -121,7 +125,7 @@ fn plan_command(state: &Path, action: &PlanAction) -> Outcome {
         PlanAction::Show { plan } | PlanAction::Check { plan } => {
             let plan = parse(plan)?;
             let data = json!({ "plan": plan.digest().to_string(), "text": plan.text(),
-                "rho": plan.predicted_cost().rho });
+                "rho": plan.predicted_cost().rho, "metrics": plan.metrics_price() });
             Ok((plan::describe(&plan)?, data))
         }
         PlanAction::Propose { plan: file } => {

@@ -15,6 +15,7 @@ use wire::{Identity, tls::Acceptor};
 use crate::api::Service;
 use crate::directory::Settings;
 use crate::error::Error;
+use crate::run_metrics::{self, Asked};
 
 /// One command.
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,6 +50,13 @@ pub enum Command {
         run: String,
         /// Why.
         reason: String,
+    },
+    /// What the rounds of a run measured.
+    Metrics {
+        /// Which run; if none, the one whose round was closed last.
+        run: Option<String>,
+        /// How many of its newest rounds.
+        last: u32,
     },
     /// Write what an auditor gets.
     Export {
@@ -112,6 +120,7 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Operator<B> {
                 self.submit(Request::Abandon { run, reason }).await?;
                 Ok(json!({ "run": run.to_string() }))
             }
+            Command::Metrics { run, last } => self.metrics(run, last).await,
             Command::Export { directory } => {
                 let records = self.service.sequencer.export(directory.clone()).await?;
                 Ok(json!({ "directory": directory, "records": records }))
@@ -165,6 +174,21 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Operator<B> {
         let closed = self.acceptor.revocations().revoke_institution(institution);
         crate::daemon::refresh(&self.service, &self.acceptor)?;
         Ok(json!({ "institution": institution, "connections_closed": closed }))
+    }
+
+    /// Reads and sums on a thread that may wait.
+    async fn metrics(&self, run: Option<String>, last: u32) -> Result<Value, Error> {
+        let run = run.map(|run| run.parse::<RunId>()).transpose();
+        let run = run.map_err(|error| Error::Usage(format!("{error}")))?;
+        let state = Arc::clone(&self.service.published.borrow().state);
+        let (sequencer, blobs) = (self.service.sequencer.clone(), self.service.blobs.clone());
+        let reading = move || {
+            let leaves = |range| sequencer.leaves_blocking(range);
+            let blob = |digest: &_| blobs.get(digest).map_err(|error| Error::storage(&error));
+            run_metrics::read(&state, Asked { run, last }, leaves, blob)
+        };
+        let found = tokio::task::spawn_blocking(reading).await;
+        Ok(json!(found.map_err(|_| Error::stopping())??))
     }
 
     fn status(&self) -> Value {

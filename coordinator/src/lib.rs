@@ -20,6 +20,7 @@ mod library;
 mod metrics;
 pub mod plan;
 pub mod recovery;
+mod run_metrics;
 mod sequencer;
 mod status;
 

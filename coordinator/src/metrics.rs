@@ -1,7 +1,7 @@
 //! Figures for Prometheus, on a loopback address of the operator's choice.
 //!
 //! Only what the log says or the operator owns: records, rounds, contributions, connections. Nothing
-//! that a bank computed from its rows ever reaches the coordinator.
+//! that a bank computed from its rows is among them; what a run measured, noised, is in `run_metrics`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

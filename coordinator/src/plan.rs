@@ -81,7 +81,13 @@ pub fn describe(plan: &Plan) -> Result<String, Error> {
     let privacy = &text.privacy;
     let certificate = plan.spent(text.rounds).map_err(|error| Error::Usage(error.to_string()))?;
     let cost = plan.predicted_cost();
-    let warning = if cost.warns() { "  warning: above 0.1, privacy will cost quality" } else { "" };
+    let warning = if text.metrics.is_pilot() {
+        "  nothing is trained"
+    } else if cost.warns() {
+        "  warning: above 0.1, privacy will cost quality"
+    } else {
+        ""
+    };
     let cohort: Vec<String> = text
         .cohort
         .iter()
@@ -94,6 +100,7 @@ pub fn describe(plan: &Plan) -> Result<String, Error> {
          cohort      {}\nlearner     {:?}, {} inner steps\n\
          privacy     {} {}, relation {}, task change {}\n\
          mechanism   noise {:.4} x clip {}, sampling rate {}, grid 2^-{}\n\
+         metrics     {}\n\
          costs       epsilon {:.4} to {:.4} at delta {:e} by {}; promised {}\n\
          predicted   rho {:.4}{warning}\n",
         text.name,
@@ -113,6 +120,7 @@ pub fn describe(plan: &Plan) -> Result<String, Error> {
         privacy.clip_norm,
         privacy.sampling_rate,
         privacy.grid_bits,
+        plan.metrics_price(),
         certificate.epsilon_lower,
         certificate.epsilon_upper,
         privacy.delta,

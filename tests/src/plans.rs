@@ -29,6 +29,10 @@ sampling_rate = 0.5
 clip_norm = 0.5
 grid_bits = 16
 
+[metrics]
+share = 0.0
+measures = []
+
 [tasks]
 grouping = "buckets"
 nominal_units = 5

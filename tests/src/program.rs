@@ -63,6 +63,11 @@ impl Daemon {
         }
     }
 
+    /// True once it has ended by itself.
+    pub fn ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     fn kill(&mut self) {
         // Errors mean that it has ended.
         let _ = self.child.kill();

@@ -75,12 +75,15 @@ pub fn check(state: &Path, digest: &str) -> Result<Output, ClientError> {
     let mut lines: Vec<String> = verdicts.iter().map(ToString::to_string).collect();
     let cost = proposal.plan.predicted_cost();
     lines.push(cost_line(cost));
+    let metrics = proposal.plan.metrics_price();
+    lines.push(format!("metrics: {metrics}"));
     let exit = if refused { Exit::Refused } else { Exit::Ok };
     let data = json!({
         "plan": digest.to_string(),
         "allowed": !refused,
         "verdicts": verdicts,
         "predicted_cost_rho": cost.rho,
+        "metrics": metrics,
     });
     Ok(Output { data, text: lines.join("\n"), exit })
 }
@@ -179,6 +182,7 @@ fn summary(digest: &Digest, proposal: &Proposal) -> Value {
         "relation": text.privacy.relation,
         "parameters": plan.dimension(),
         "predicted_cost_rho": plan.predicted_cost().rho,
+        "metrics": plan.metrics_price(),
         "signed": proposal.approvals.keys().map(Institution::as_str).collect::<Vec<_>>(),
     })
 }

@@ -14,7 +14,7 @@ impl Policy {
         let allow = &self.allow;
         verdicts.extend([allow.application(plan), allow.learner(plan)]);
         verdicts.extend(allow.model(plan));
-        verdicts.push(allow.columns(plan));
+        verdicts.extend([allow.columns(plan), allow.metrics(plan)]);
         verdicts.extend(allow.privacy(plan));
         verdicts.extend(allow.shape(plan));
         verdicts
@@ -84,24 +84,18 @@ impl AllowRules {
 
     /// The columns that the plan reads beyond those that are allowed.
     fn columns(&self, plan: &Plan) -> Verdict {
-        let read = source_columns(plan);
-        let shown = |names: &mut dyn Iterator<Item = &str>| names.collect::<Vec<_>>().join(", ");
-        let Some(allowed) = &self.columns else {
-            return Verdict::new(
-                "allow.columns",
-                shown(&mut read.iter().copied()),
-                "no rule",
-                false,
-            );
-        };
-        let beyond = read.iter().copied().filter(|name| !allowed.iter().any(|a| a == name));
-        let beyond: Vec<&str> = beyond.collect();
-        let limit = shown(&mut allowed.iter().map(String::as_str));
-        if beyond.is_empty() {
-            Verdict::new("allow.columns", shown(&mut read.iter().copied()), limit, true)
-        } else {
-            Verdict::new("allow.columns", beyond.join(", "), limit, false)
+        let read: Vec<&str> = source_columns(plan).into_iter().collect();
+        all_of("allow.columns", &read, self.columns.as_ref())
+    }
+
+    /// What the plan measures beyond what is allowed. Nothing is always allowed.
+    fn metrics(&self, plan: &Plan) -> Verdict {
+        const RULE: &str = "allow.metrics";
+        let measured = plan.text().metrics.names();
+        if measured.is_empty() {
+            return Verdict::new(RULE, "none", "none needs no rule", true);
         }
+        all_of(RULE, &measured, self.metrics.as_ref())
     }
 
     fn privacy(&self, plan: &Plan) -> [Verdict; 6] {
@@ -154,6 +148,16 @@ fn source_columns(plan: &Plan) -> BTreeSet<&str> {
 fn one_of(rule: &'static str, value: &str, allowed: Option<&Vec<String>>) -> Verdict {
     let show = |allowed: &&Vec<String>| allowed.join(", ");
     Verdict::of(rule, value, allowed, show, |allowed| allowed.iter().any(|a| a == value))
+}
+
+/// Shows what is beyond the list, or everything if nothing is.
+fn all_of(rule: &'static str, values: &[&str], allowed: Option<&Vec<String>>) -> Verdict {
+    let allowed_names = allowed.map_or(&[][..], Vec::as_slice);
+    let beyond = values.iter().filter(|value| !allowed_names.iter().any(|a| a == *value));
+    let beyond: Vec<&str> = beyond.copied().collect();
+    let shown = if beyond.is_empty() { values } else { &beyond };
+    let show = |allowed: &&Vec<String>| allowed.join(", ");
+    Verdict::of(rule, shown.join(", "), allowed, show, |_| beyond.is_empty())
 }
 
 fn at_most<T: PartialOrd + Display + Copy>(

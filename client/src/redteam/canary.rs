@@ -1,6 +1,6 @@
 //! Tasks of nobody, whose meta-gradients an attacker chooses.
 
-use meta::{Examples, LearnerError, MetaLearner, Predictor, Task};
+use meta::{Examples, Judged, LearnerError, MetaLearner, Predictor, Task};
 
 /// How much longer than the clipping norm a canary's gradient is.
 const EXCESS: f64 = 1e6;
@@ -102,10 +102,10 @@ impl MetaLearner for CanaryLearner {
         Ok(())
     }
 
-    fn meta_gradient(&self, _: &[f32], task: &Task) -> Result<Vec<f64>, LearnerError> {
+    fn judge(&self, _: &[f32], task: &Task, _: bool) -> Result<Judged, LearnerError> {
         let canary = task.query.iter().next().and_then(|(row, _)| Canary::of_row(row));
         let canary = canary.unwrap_or(Canary { direction: Direction::Nowhere, negative: false });
-        Ok(canary.gradient(self.dimension, self.clip))
+        Ok(Judged { gradient: canary.gradient(self.dimension, self.clip), query_loss: 0.0 })
     }
 
     fn adapt(&self, _: &[f32], _: &Examples, _: u32) -> Result<Predictor, LearnerError> {

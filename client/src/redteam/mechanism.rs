@@ -13,6 +13,7 @@ use ledger::signing::SigningKey;
 use ledger::time::Timestamp;
 use privacy::{Grouping, NoiseMultiplier, Order, PublicBound, noise_scale, rdp};
 use ring::rand::SystemRandom;
+use round::metrics::Encoding;
 use round::plan::{Plan, TaskSpec};
 use zeroize::Zeroizing;
 
@@ -70,7 +71,10 @@ impl Pipeline {
             dimension /= 2;
         }
         let learner = CanaryLearner { dimension, clip: plan.grid().clip().get() };
-        let job = Job::of(plan, learner, vec![0.0; dimension], bound(dimension)?)?;
+        // Metrics share the task's one bound; canaries use all of it.
+        let encoding = Encoding::of_gradients(plan.grid(), dimension);
+        let theta = vec![0.0; dimension];
+        let job = Job::of(plan, learner, theta, encoding, bound(dimension)?)?;
         let blobs = MemoryBlobs::new();
         let ledger = throw_away(&blobs)?;
         let rdp = rdp(&plan.event(), Order::new(ORDER)?)?;

@@ -449,7 +449,8 @@ impl Coordinator for Service {
         let length = {
             let core = self.core();
             let plan = core.state.plan_of(&contribution.run).cloned();
-            4 * plan.ok_or_else(|| Status::not_found("no such run"))?.dimension() as u64
+            4 * plan.ok_or_else(|| Status::not_found("no such run"))?.contribution_dimension()
+                as u64
         };
         let vector = reader.vector(length, length).await?;
         let mut core = self.core();

@@ -85,6 +85,30 @@ fn a_plan_beyond_a_rule_is_refused_and_one_at_it_is_allowed() {
 }
 
 #[test]
+fn what_a_plan_measures_must_be_named_and_a_plan_without_metrics_needs_no_rule() {
+    let measuring = plan(|text| {
+        let measures = "[{ query-loss = { max = 4.0 } }, { clipped = {} }]";
+        text.replace("share = 0.0\nmeasures = []", &format!("share = 0.2\nmeasures = {measures}"))
+    });
+    let allowing = |names: &str| policy(|text| text + &format!("metrics = {names}\n"));
+    let refused_as = |policy: &Policy, value: &str, limit: &str| {
+        let expected = [("allow.metrics", value.to_owned(), limit.to_owned())];
+        assert_eq!(refused(policy, &measuring), expected);
+    };
+    refused_as(&policy(|text| text), "query-loss, clipped", "no rule");
+    refused_as(&allowing("[]"), "query-loss, clipped", "");
+    refused_as(
+        &allowing(r#"["clipped", "norm-histogram"]"#),
+        "query-loss",
+        "clipped, norm-histogram",
+    );
+    assert_eq!(refused(&allowing(r#"["clipped", "query-loss"]"#), &measuring), []);
+    for policy in [allowing("[]"), allowing(r#"["clipped"]"#), policy(|text| text)] {
+        assert_eq!(refused(&policy, &plan(|text| text)), []);
+    }
+}
+
+#[test]
 fn the_cost_of_a_run_is_the_banks_own_figure_and_not_the_plans_promise() {
     let spent = plan(|p| p).spent(3).unwrap().epsilon_upper;
     let at =

@@ -45,7 +45,7 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
             Forecast::Wanted(plan) => plan,
             Forecast::Settled => return self.record(contribution, signature, None).await,
         };
-        let bytes = reader.vector(4 * plan.dimension() as u64, BLOB_BYTES_MAX).await?;
+        let bytes = reader.vector(4 * plan.contribution_dimension() as u64, BLOB_BYTES_MAX).await?;
         let digest = sha256(&bytes);
         if digest != contribution.vector {
             return Err(Status::invalid_argument(format!(

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::run_metrics::ROUNDS_MAX;
+
 /// The coordinator of a consortium that learns together and shares no rows.
 #[derive(Debug, Parser)]
 #[command(name = "counterfoil-coordinator", version, disable_help_subcommand = true)]
@@ -48,6 +50,19 @@ pub(super) enum Action {
     Run {},
     /// Where everything stands.
     Status {},
+    /// What the rounds of a run measured of their tasks, with the error that the noise gives it.
+    Metrics {
+        /// The run; if none is named, the one whose round was closed last.
+        #[arg(long)]
+        run: Option<String>,
+        /// How many of its newest rounds.
+        #[arg(long, default_value_t = 20, value_name = "ROUNDS",
+              value_parser = clap::value_parser!(u32).range(1..=i64::from(ROUNDS_MAX)))]
+        last: u32,
+        /// The part of the tasks that the edge shown lies above: a clip norm for the next plan.
+        #[arg(long, default_value_t = 0.5, value_name = "PART")]
+        quantile: f64,
+    },
     /// Make a one-time invitation and print it.
     Invite {
         /// Whom.

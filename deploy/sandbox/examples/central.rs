@@ -14,6 +14,7 @@ use privacy::{
     RoundedGaussian, SamplingRate, TaskChange, UnitRelation, calibrate_noise, loss_predictor,
     noise_scale,
 };
+use round::metrics::Encoding;
 use round::plan::{DataSpec, Family, LearnerSpec, LossSpec, ModelSpec, OptimizerSpec, TaskSpec};
 use sandbox::split::{CARD_HOLDERS, Role, write_banks};
 use serde::Deserialize;
@@ -148,6 +149,7 @@ fn train(
         nodes.push((tasks, Keystream::from_seed(&bytes)));
     }
     let dimension = learner.dimension();
+    let encoding = Encoding::of_gradients(grid, dimension);
     let rho = loss_predictor(
         TaskChange::of(spec.grouping, UnitRelation::AddRemove),
         u64::try_from(nodes.len())?,
@@ -164,7 +166,7 @@ fn train(
         let mut sum = vec![0_i64; dimension];
         for (tasks, source) in &mut nodes {
             let mut sample = tasks.sample(rate, source)?;
-            let mut own = learner.clipped_sum(&theta, &mut sample, &grid)?;
+            let mut own = learner.clipped_sum(&theta, &mut sample, &encoding)?;
             gaussian.add_to(&mut own.sum, source)?;
             sum.iter_mut().zip(own.sum).for_each(|(s, x)| *s += x);
         }

@@ -9,7 +9,7 @@ use privacy::{Certificate, Delta, Interval, PrivacyError, PrivacyEvent, TaskChan
 use round::Plan;
 
 use crate::finding::{Finding, Kind};
-use crate::report::{Beside, InstitutionReport, RunReport, RunStatus, Shared, Total};
+use crate::report::{Beside, InstitutionReport, RoundMetrics, RunReport, RunStatus, Shared, Total};
 
 /// At how many institutions one person's data is assumed to lie, for the figures printed.
 const SHARED_BANKS: [u32; 2] = [2, 3];
@@ -25,13 +25,16 @@ pub(crate) struct Account {
     pub(crate) status: RunStatus,
     /// SHA-256 of the last model's weights.
     pub(crate) model: Option<Digest>,
+    /// What each closed round measured.
+    pub(crate) metrics: Vec<RoundMetrics>,
 }
 
 impl Account {
     /// A run before its first round.
     pub(crate) fn open(id: RunId, plan: Arc<Plan>) -> Self {
         let accepted = plan.cohort().iter().map(|name| (name.clone(), 0)).collect();
-        Self { id, plan, accepted, rounds_closed: 0, status: RunStatus::Open, model: None }
+        let status = RunStatus::Open;
+        Self { id, plan, accepted, rounds_closed: 0, status, model: None, metrics: Vec::new() }
     }
 
     pub(crate) fn report(&self) -> RunReport {
@@ -43,6 +46,7 @@ impl Account {
             rounds_closed: self.rounds_closed,
             status: self.status,
             model: self.model.map(|digest| digest.to_string()),
+            metrics: self.metrics.clone(),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::account::{self, Account, Accountant};
 use crate::blobs::Blobs;
 use crate::finding::{Finding, Kind};
 use crate::replay::Replay;
-use crate::report::{Conviction, Report, RunStatus};
+use crate::report::{Conviction, Report, RoundMetrics, RunStatus};
 
 /// The state of the consortium and all that is reported of it.
 #[derive(Debug)]
@@ -73,7 +73,14 @@ impl Fold {
         match body {
             Body::RoundOpened(_) => replay.opened(),
             Body::Accepted(contribution) => replay.accepted(index, contribution, blobs)?,
-            Body::Closed(closed) => replay.closed(index, closed, blobs)?,
+            Body::Closed(closed) => {
+                let estimates = replay.closed(index, closed, blobs)?;
+                let metrics =
+                    estimates.map(|estimates| RoundMetrics { round: closed.round, estimates });
+                if let Some(account) = self.runs.last_mut() {
+                    account.metrics.extend(metrics);
+                }
+            }
             Body::Model(model) => {
                 self.models_replayed += u64::from(replay.model(index, model, blobs)?);
             }

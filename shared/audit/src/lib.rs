@@ -23,6 +23,7 @@ mod verify;
 pub use finding::{Finding, Kind};
 pub use population::{BlindedHead, ChargedRun, PopulationReport, verify_population};
 pub use report::{
-    Beside, Conviction, InstitutionReport, Report, RunReport, RunStatus, Shared, Total,
+    Beside, Conviction, InstitutionReport, Report, RoundMetrics, RunReport, RunStatus, Shared,
+    Total,
 };
 pub use verify::{Options, verify};

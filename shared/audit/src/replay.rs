@@ -6,6 +6,7 @@ use ledger::digest::{Digest, sha256};
 use ledger::record::{Closed, Contribution, Model};
 use round::Plan;
 use round::initialization::initial_weights;
+use round::metrics::Estimates;
 use round::outer::{Master, Scale};
 
 use crate::blobs::Blobs;
@@ -34,7 +35,7 @@ impl Replay {
 
     /// A round begins.
     pub(crate) fn opened(&mut self) {
-        self.sum = Some(vec![0; self.plan.dimension()]);
+        self.sum = Some(vec![0; self.plan.contribution_dimension()]);
     }
 
     /// Adds an accepted vector, which must be what was signed and within the public bound.
@@ -47,13 +48,13 @@ impl Replay {
         let name = &contribution.institution;
         let what = || format!("the vector of {name} in round {}", contribution.round);
         let place = || format!("leaf {index}, {}", what());
-        let bytes_max = 4 * self.plan.dimension();
+        let bytes_max = 4 * self.plan.contribution_dimension();
         let Some(bytes) = blobs.get(&contribution.vector, bytes_max, what)? else {
             self.sum = None;
             return Ok(());
         };
         let (chunks, rest) = bytes.as_chunks::<4>();
-        if chunks.len() != self.plan.dimension() || !rest.is_empty() {
+        if chunks.len() != self.plan.contribution_dimension() || !rest.is_empty() {
             let found = format!("{} bytes", bytes.len());
             return Err(Kind::Tampered.at(place(), format!("{bytes_max} bytes"), found));
         }
@@ -71,34 +72,36 @@ impl Replay {
         Ok(())
     }
 
-    /// A round ends: the sum must be the recorded one, and the master state takes a step.
+    /// A round ends: the sum must be the recorded one, and the master state takes a step. What the sum
+    /// says of the tasks, if the plan measures anything and the sum is there.
     pub(crate) fn closed(
         &mut self,
         index: u64,
         closed: &Closed,
         blobs: &mut Blobs<'_>,
-    ) -> Result<(), Finding> {
+    ) -> Result<Option<Estimates>, Finding> {
         let place = format!("leaf {index}, the sum of round {}", closed.round);
-        let bytes_max = 8 * self.plan.dimension();
+        let dimension = self.plan.contribution_dimension();
         if let Some(sum) = &self.sum {
             let bytes: Vec<u8> = sum.iter().flat_map(|value| value.to_le_bytes()).collect();
             same(&place, &sha256(&bytes), &closed.aggregate)?;
         }
-        let recorded = blobs
-            .get(&closed.aggregate, bytes_max, || format!("the sum of round {}", closed.round))?;
+        let what = || format!("the sum of round {}", closed.round);
+        let recorded = blobs.get(&closed.aggregate, 8 * dimension, what)?;
         self.proved = self.sum.is_some() && self.master.is_some();
         let sum = match (self.sum.take(), recorded) {
             (Some(sum), _) => Some(sum),
-            (None, Some(bytes)) => Some(parse_sum(&place, &bytes, self.plan.dimension())?),
+            (None, Some(bytes)) => Some(parse_sum(&place, &bytes, dimension)?),
             (None, None) => None,
         };
-        match (&mut self.master, sum) {
+        match (&mut self.master, &sum) {
             (Some(master), Some(sum)) => {
-                master.step(&sum, Scale::of(&self.plan, &closed.survivors));
+                let scale = Scale::of(&self.plan, &closed.survivors);
+                master.step(self.plan.encoding().gradient(sum), scale);
             }
             (master, _) => *master = None,
         }
-        Ok(())
+        Ok(sum.and_then(|sum| self.plan.estimates(&closed.survivors, &sum)))
     }
 
     /// A model is recorded, which must be the replayed one. True if it was proved to be.

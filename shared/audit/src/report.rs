@@ -1,7 +1,8 @@
 //! What an audit found out.
 
 use privacy::Interval;
-use serde::Serialize;
+use round::metrics::Estimates;
+use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
 
@@ -52,6 +53,19 @@ pub struct RunReport {
     pub status: RunStatus,
     /// SHA-256 of its last meta-initialization, in hex; none before the first.
     pub model: Option<String>,
+    /// What its rounds measured, with the error that the noise gives it; empty if the plan measures
+    /// nothing. A round whose sum is missing is left out.
+    pub metrics: Vec<RoundMetrics>,
+}
+
+/// What one round measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RoundMetrics {
+    /// The round's number, from 0.
+    pub round: u32,
+    /// The estimates, from the sum alone.
+    #[serde(flatten)]
+    pub estimates: Estimates,
 }
 
 /// How far a run came.

@@ -1,30 +1,31 @@
 //! The streaming sum of clipped vectors.
 
-use privacy::{Grid, Outcome};
+use privacy::Outcome;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
-use crate::Task;
+use crate::{Judged, Task};
+use round::metrics::Encoding;
 
 /// How many tasks are in memory at once.
 const MICRO_BATCH: usize = 256;
 
-/// The sum of a bank's clipped vectors, before noise. It is a statistic of private rows: it must not
+/// The sum of a bank's clipped vectors, metrics included, before noise. It is a statistic of private rows: it must not
 /// leave the bank and implements neither `Debug` nor `Serialize`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClippedSum {
-    /// One integer a weight, in units of the grid.
+    /// One integer a weight and then one a metric, in units of the grid.
     pub sum: Vec<i64>,
     /// How many tasks failed and added zero. For the bank's own eyes; never reported.
     pub failed: u64,
 }
 
-/// Σ over tasks of the vector on the grid; a task without a vector adds zero.
+/// Σ over tasks of the vector on the grid; a task that cannot be judged adds zero.
 pub(crate) fn clipped_sum(
-    dimension: usize,
     tasks: &mut dyn Iterator<Item = Task>,
-    grid: &Grid,
-    vector: &(dyn Fn(&Task) -> Option<Vec<f64>> + Sync),
+    encoding: &Encoding,
+    judge: &(dyn Fn(&Task) -> Option<Judged> + Sync),
 ) -> ClippedSum {
+    let dimension = encoding.dimension();
     let mut total = ClippedSum::zero(dimension);
     loop {
         let batch: Vec<Task> = (&mut *tasks).take(MICRO_BATCH).collect();
@@ -34,7 +35,7 @@ pub(crate) fn clipped_sum(
         let zero = || ClippedSum::zero(dimension);
         let sum = batch
             .par_iter()
-            .fold(zero, |sum, task| sum.plus(vector(task), grid))
+            .fold(zero, |sum, task| sum.plus(task, judge(task), encoding))
             .reduce(zero, ClippedSum::merge);
         total = total.merge(sum);
     }
@@ -45,9 +46,12 @@ impl ClippedSum {
         Self { sum: vec![0; dimension], failed: 0 }
     }
 
-    fn plus(mut self, vector: Option<Vec<f64>>, grid: &Grid) -> Self {
-        // A vector that is missing is not finite either: it has no coordinates and adds zero.
-        let outcome = grid.contribute(&vector.unwrap_or_default(), &mut self.sum);
+    fn plus(mut self, task: &Task, judged: Option<Judged>, encoding: &Encoding) -> Self {
+        let outcome = judged.map_or(Outcome::Zeroed, |judged| {
+            // An empty query judges nothing, and so measures nothing.
+            let query_loss = (!task.query.is_empty()).then_some(judged.query_loss);
+            encoding.contribute(&judged.gradient, query_loss, &mut self.sum)
+        });
         self.failed += u64::from(outcome == Outcome::Zeroed);
         self
     }

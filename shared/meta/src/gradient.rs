@@ -33,6 +33,28 @@ pub(crate) fn gradient(
     Ok(flat)
 }
 
+/// Σ loss / `normaliser` over the examples.
+///
+/// # Errors
+///
+/// As [`gradient`].
+pub(crate) fn mean_loss(
+    network: &Network,
+    loss: &Loss,
+    weights: &[f64],
+    examples: &Examples,
+    normaliser: f64,
+) -> Result<f64, LearnerError> {
+    let layers = network.split(weights)?;
+    let mut pass = Pass::new(network, examples)?;
+    let mut sum = 0.0;
+    for (row, label) in examples.iter() {
+        pass.forward(network, &layers, row);
+        sum += loss.value(pass.values.last().map_or(&[], Vec::as_slice), label)?;
+    }
+    Ok(sum / normaliser)
+}
+
 /// The model's outputs for each example, row-major.
 ///
 /// # Errors

@@ -1,15 +1,14 @@
 //! What a meta-learner does, and the gradient-based families.
 
-use privacy::Grid;
-
 use crate::clipped::{ClippedSum, clipped_sum};
-use crate::gradient::gradient;
+use crate::gradient::{gradient, mean_loss};
 use crate::inner::{Steps, adapt};
 use crate::loss::Loss;
 use crate::network::Network;
 use crate::predictor::Predictor;
 use crate::second_order;
 use crate::{Examples, LearnerError, Task};
+use round::metrics::Encoding;
 use round::plan::{Family, LearnerSpec, LossSpec, ModelSpec};
 
 /// What the coordinator's protocol needs of a learner: one vector a task, and adaptation.
@@ -30,13 +29,22 @@ pub trait MetaLearner: Send + Sync {
     /// [`LearnerError::WeightCount`] or [`LearnerError::WeightNotFinite`].
     fn check_theta(&self, theta: &[f32]) -> Result<(), LearnerError>;
 
-    /// The vector to clip: how the task would move the meta-initialization. Always finite.
+    /// How the task would move the meta-initialization, and if `with_loss` its loss as well.
     ///
     /// # Errors
     ///
     /// As [`check_theta`](Self::check_theta), or because of the task's rows; the latter must not be
     /// told apart outside the bank ([`clipped_sum`](Self::clipped_sum) makes them zero).
-    fn meta_gradient(&self, theta: &[f32], task: &Task) -> Result<Vec<f64>, LearnerError>;
+    fn judge(&self, theta: &[f32], task: &Task, with_loss: bool) -> Result<Judged, LearnerError>;
+
+    /// The vector to clip: how the task would move the meta-initialization. Always finite.
+    ///
+    /// # Errors
+    ///
+    /// As [`judge`](Self::judge).
+    fn meta_gradient(&self, theta: &[f32], task: &Task) -> Result<Vec<f64>, LearnerError> {
+        Ok(self.judge(theta, task, false)?.gradient)
+    }
 
     /// The model after `steps` adaptation steps on an institution's own support; 0 is allowed.
     ///
@@ -52,24 +60,40 @@ pub trait MetaLearner: Send + Sync {
         steps: u32,
     ) -> Result<Predictor, LearnerError>;
 
-    /// The sum of the tasks' clipped vectors on the grid.
+    /// The sum of the tasks' vectors on the grid: each one's clipped meta-gradient, and its metrics.
     ///
     /// Tasks are taken in micro-batches and dropped. It is total: a task that fails or whose vector is
     /// not finite adds zero. The sum is exact, so the order of the tasks and the threads do not matter.
     ///
     /// # Errors
     ///
-    /// Those of [`check_theta`](Self::check_theta), before the first task is taken; never because of rows.
+    /// Those of [`check_theta`](Self::check_theta), or an encoding of another size, before the first
+    /// task is taken; never because of rows.
     fn clipped_sum(
         &self,
         theta: &[f32],
         tasks: &mut dyn Iterator<Item = Task>,
-        grid: &Grid,
+        encoding: &Encoding,
     ) -> Result<ClippedSum, LearnerError> {
         self.check_theta(theta)?;
-        let vector = |task: &Task| self.meta_gradient(theta, task).ok();
-        Ok(clipped_sum(self.dimension(), tasks, grid, &vector))
+        let (expected, got) = (self.dimension(), encoding.parameters());
+        if expected != got {
+            return Err(LearnerError::WeightCount { expected, got });
+        }
+        let judge = |task: &Task| self.judge(theta, task, encoding.asks_for_loss()).ok();
+        Ok(clipped_sum(tasks, encoding, &judge))
     }
+}
+
+/// What one task says of a meta-initialization. It is a statistic of private rows, so it implements
+/// neither `Debug` nor `Serialize`.
+#[derive(Clone, PartialEq)]
+pub struct Judged {
+    /// The meta-gradient, one number a weight. Always finite.
+    pub gradient: Vec<f64>,
+    /// The loss of the query after the inner loop, divided by the public number of units that a query
+    /// has nominally; 0 if it was not asked for.
+    pub query_loss: f64,
 }
 
 /// The public shape of a task.
@@ -164,11 +188,12 @@ impl MetaLearner for GradientLearner {
         }
     }
 
-    fn meta_gradient(&self, theta: &[f32], task: &Task) -> Result<Vec<f64>, LearnerError> {
+    fn judge(&self, theta: &[f32], task: &Task, with_loss: bool) -> Result<Judged, LearnerError> {
         self.check_theta(theta)?;
         let weights: Vec<f64> = theta.iter().copied().map(f64::from).collect();
-        let vector = self.vector(&weights, task)?;
-        if vector.iter().all(|x| x.is_finite()) { Ok(vector) } else { Err(LearnerError::NotFinite) }
+        let judged = self.judged(&weights, task, with_loss)?;
+        let finite = judged.gradient.iter().all(|x| x.is_finite());
+        if finite { Ok(judged) } else { Err(LearnerError::NotFinite) }
     }
 
     fn adapt(
@@ -188,21 +213,39 @@ impl MetaLearner for GradientLearner {
 }
 
 impl GradientLearner {
-    /// The vector of a task at weights in f64.
-    fn vector(&self, weights: &[f64], task: &Task) -> Result<Vec<f64>, LearnerError> {
-        let (network, loss, normaliser) = (&self.network, &self.loss, self.query_normaliser);
-        if self.family == Family::Maml && self.inner.count > 0 {
-            return second_order::meta_gradient(
-                network, loss, self.inner, weights, task, normaliser,
-            );
-        }
-        let adapted = adapt(network, loss, self.inner, weights, &task.support)?;
-        gradient(network, loss, &adapted, &task.query, normaliser)
+    /// What a task says of weights in f64.
+    fn judged(&self, weights: &[f64], task: &Task, loss: bool) -> Result<Judged, LearnerError> {
+        let normaliser = self.query_normaliser;
+        let (gradient, adapted) = if self.family == Family::Maml && self.inner.count > 0 {
+            let pulled = second_order::meta_gradient(
+                &self.network,
+                &self.loss,
+                self.inner,
+                weights,
+                task,
+                normaliser,
+            )?;
+            (pulled.gradient, pulled.adapted)
+        } else {
+            let adapted = adapt(&self.network, &self.loss, self.inner, weights, &task.support)?;
+            let gradient = gradient(&self.network, &self.loss, &adapted, &task.query, normaliser)?;
+            (gradient, adapted)
+        };
+        let query_loss = if loss {
+            mean_loss(&self.network, &self.loss, &adapted, &task.query, normaliser)?
+        } else {
+            0.0
+        };
+        Ok(Judged { gradient, query_loss })
     }
 }
 
 #[cfg(test)]
 impl GradientLearner {
+    fn vector(&self, weights: &[f64], task: &Task) -> Result<Vec<f64>, LearnerError> {
+        Ok(self.judged(weights, task, false)?.gradient)
+    }
+
     pub(crate) fn into_parts(self) -> (Network, Loss, Steps) {
         (self.network, self.loss, self.inner)
     }

@@ -19,6 +19,6 @@ mod task;
 
 pub use clipped::ClippedSum;
 pub use error::LearnerError;
-pub use learner::{EpisodeShape, GradientLearner, MetaLearner, learner};
+pub use learner::{EpisodeShape, GradientLearner, Judged, MetaLearner, learner};
 pub use predictor::Predictor;
 pub use task::{Examples, Task, TaskKey};

@@ -59,6 +59,23 @@ impl Loss {
         Ok((class, *weight))
     }
 
+    /// The loss of one example, weighted, at the outputs f.
+    pub(crate) fn value(&self, outputs: &[f64], label: f32) -> Result<f64, LearnerError> {
+        let (class, weight) = self.class(label)?;
+        let output = |place: usize| outputs.get(place).copied().unwrap_or(f64::NAN);
+        Ok(match self {
+            // −ln σ(f) = ln(1 + e⁻ᶠ), and −ln(1 − σ(f)) the same at −f.
+            Self::Binary { .. } => {
+                weight * softplus(if class == 0 { output(0) } else { -output(0) })
+            }
+            Self::Classes { .. } => weight * (log_sum_exp(outputs) - output(class)),
+            Self::SquaredError => {
+                let error = output(0) - f64::from(label);
+                error * error
+            }
+        })
+    }
+
     /// Replaces the outputs f of one example by the derivative of its loss by f.
     pub(crate) fn derivative(&self, outputs: &mut [f64], label: f32) -> Result<(), LearnerError> {
         let (class, weight) = self.class(label)?;
@@ -95,6 +112,18 @@ fn sigmoid(x: f64) -> f64 {
     }
 }
 
+/// ln(1 + eˣ), without overflow.
+fn softplus(x: f64) -> f64 {
+    let above = if x > 0.0 { x } else { 0.0 };
+    above + libm::log1p(libm::exp(-x.abs()))
+}
+
+/// ln Σ eᶠ, shifted by the largest so that nothing overflows.
+fn log_sum_exp(outputs: &[f64]) -> f64 {
+    let largest = outputs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    largest + libm::log(outputs.iter().map(|f| libm::exp(*f - largest)).sum())
+}
+
 /// Softmax in place, shifted by the largest so that nothing overflows.
 fn softmax(outputs: &mut [f64]) {
     let largest = outputs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -104,5 +133,37 @@ fn softmax(outputs: &mut [f64]) {
     let total: f64 = outputs.iter().sum();
     for p in outputs.iter_mut() {
         *p /= total;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_is_finite_for_every_finite_output_and_the_derivative_is_its_own() {
+        let binary = Loss::Binary { weights: [0.7, 2.0] };
+        let classes = Loss::Classes { weights: vec![0.7, 2.0, 1.1] };
+        for f in [-700.0, -1e300, -3.0, 0.0, 0.5, 40.0, 1e300] {
+            for label in [0.0, 1.0] {
+                assert!(binary.value(&[f], label).unwrap().is_finite(), "{f}");
+                assert!(classes.value(&[f, 0.0, 1.0], label).unwrap().is_finite(), "{f}");
+            }
+        }
+        for loss in [&binary, &classes, &Loss::SquaredError] {
+            for f in [-3.0, 0.2, 5.0] {
+                let at = |f: f64| match loss {
+                    Loss::Classes { .. } => vec![f, 0.4, -1.0],
+                    Loss::Binary { .. } | Loss::SquaredError => vec![f],
+                };
+                let mut slope = at(f);
+                loss.derivative(&mut slope, 1.0).unwrap();
+                let value = |f: f64| loss.value(&at(f), 1.0).unwrap();
+                let difference = (value(f + 1e-6) - value(f - 1e-6)) / 2e-6;
+                assert!((slope[0] - difference).abs() < 1e-6, "{loss:?} at {f}");
+            }
+        }
+        assert!(binary.value(&[f64::NAN], 1.0).unwrap().is_nan());
+        assert!(binary.value(&[0.0], 0.5).is_err());
     }
 }

@@ -18,7 +18,8 @@ use round::plan::Activation;
 /// d L_Q(φ_K(θ)) / dθ, with φ_K the weights after the inner loop on the support
 /// ([Finn, Abbeel & Levine 2017], algorithm 1).
 ///
-/// With v = ∇L_Q(φ_K), the gradient of ⟨φ_K(θ), v⟩ by θ is the vector-Jacobian product wanted.
+/// With v = ∇L_Q(φ_K), the gradient of ⟨φ_K(θ), v⟩ by θ is the vector-Jacobian product wanted. φ_K
+/// itself comes with it.
 ///
 /// # Errors
 ///
@@ -30,7 +31,7 @@ pub(crate) fn meta_gradient(
     weights: &[f64],
     task: &Task,
     query_normaliser: f64,
-) -> Result<Vec<f64>, LearnerError> {
+) -> Result<Pulled, LearnerError> {
     let initial = variables(network, weights)?;
     let mut adapted: Vec<LayerTensors> = initial.iter().map(LayerVariables::tensors).collect();
     if !task.support.is_empty() {
@@ -39,8 +40,16 @@ pub(crate) fn meta_gradient(
             adapted = step(network, loss, &adapted, &batch, steps)?;
         }
     }
-    let judged = gradient(network, loss, &flat(&adapted)?, &task.query, query_normaliser)?;
-    pull_back(network, &initial, &adapted, &judged)
+    let adapted_weights = flat(&adapted)?;
+    let judged = gradient(network, loss, &adapted_weights, &task.query, query_normaliser)?;
+    let gradient = pull_back(network, &initial, &adapted, &judged)?;
+    Ok(Pulled { gradient, adapted: adapted_weights })
+}
+
+/// A meta-gradient, and the weights after the inner loop.
+pub(crate) struct Pulled {
+    pub(crate) gradient: Vec<f64>,
+    pub(crate) adapted: Vec<f64>,
 }
 
 struct LayerVariables {

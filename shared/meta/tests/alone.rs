@@ -9,6 +9,7 @@ use meta::{EpisodeShape, Examples, GradientLearner, MetaLearner, Task, TaskKey};
 use privacy::{ClipNorm, Grid};
 use proptest::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use round::metrics::Encoding;
 use round::plan::{Activation, Family, Head, Initialization, LearnerSpec, LossSpec, ModelSpec};
 
 const FEATURES: usize = 3;
@@ -134,22 +135,23 @@ impl Numbers {
 struct Engine {
     learner: GradientLearner,
     theta: Vec<f32>,
-    grid: Grid,
+    encoding: Encoding,
 }
 
 impl Engine {
     fn new(kind: &Kind, numbers: &mut Numbers) -> Self {
         let learner = kind.learner();
         let weight = |n: &mut Numbers| f32::from(u8::try_from(n.below(200)).unwrap()) / 100.0 - 1.0;
-        let theta = (0..learner.dimension()).map(|_| weight(numbers)).collect();
+        let theta: Vec<f32> = (0..learner.dimension()).map(|_| weight(numbers)).collect();
         let grid = Grid::new(ClipNorm::new(0.7).unwrap(), 18).unwrap();
-        Self { learner, theta, grid }
+        let encoding = Encoding::of_gradients(grid, theta.len());
+        Self { learner, theta, encoding }
     }
 
     fn sum<'a>(&self, pool: usize, tasks: impl Iterator<Item = &'a Task> + Send) -> Vec<i64> {
         let mut tasks = tasks.cloned();
         let sum = POOLS[pool]
-            .install(|| self.learner.clipped_sum(&self.theta, &mut tasks, &self.grid))
+            .install(|| self.learner.clipped_sum(&self.theta, &mut tasks, &self.encoding))
             .unwrap();
         sum.sum
     }

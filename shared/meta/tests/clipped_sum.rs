@@ -5,7 +5,11 @@
 use meta::{EpisodeShape, Examples, GradientLearner, LearnerError, MetaLearner, Task, TaskKey};
 use privacy::{ClipNorm, Grid};
 use proptest::prelude::*;
-use round::plan::{Activation, Family, Head, Initialization, LearnerSpec, LossSpec, ModelSpec};
+use round::metrics::Encoding;
+use round::plan::{
+    Activation, Family, Head, Initialization, LearnerSpec, LossSpec, Measure, MetricsSpec,
+    ModelSpec,
+};
 
 const FEATURES: usize = 6;
 
@@ -32,6 +36,36 @@ fn learner(family: Family, hidden: &[u32]) -> GradientLearner {
 
 fn grid() -> Grid {
     Grid::new(ClipNorm::new(0.1).unwrap(), 18).unwrap()
+}
+
+/// Gradients alone; gradients beside every measure; a pilot without a gradient.
+fn asked() -> impl Strategy<Value = MetricsSpec> {
+    let edges = vec![0.01, 0.05, 0.1, 0.2, 1.0];
+    let loss = Measure::QueryLoss { max: 1.5 };
+    let norm = Measure::NormHistogram { edges };
+    let all = vec![loss.clone(), Measure::Clipped {}, norm.clone()];
+    prop_oneof![
+        Just(MetricsSpec { share: 0.0, measures: vec![] }),
+        Just(MetricsSpec { share: 0.3, measures: all }),
+        Just(MetricsSpec { share: 1.0, measures: vec![norm, loss] }),
+    ]
+}
+
+fn encoding(learner: &GradientLearner, asked: MetricsSpec) -> Encoding {
+    Encoding::new(grid(), learner.dimension(), asked)
+}
+
+fn gradients(learner: &GradientLearner) -> Encoding {
+    Encoding::of_gradients(grid(), learner.dimension())
+}
+
+/// One task's integers by itself.
+fn alone(learner: &GradientLearner, encoding: &Encoding, task: &Task) -> Vec<i64> {
+    let mut sum = vec![0; encoding.dimension()];
+    let judged = learner.judge(&theta(learner), task, true).unwrap();
+    let loss = (!task.query.is_empty()).then_some(judged.query_loss);
+    encoding.contribute(&judged.gradient, loss, &mut sum);
+    sum
 }
 
 fn theta(learner: &GradientLearner) -> Vec<f32> {
@@ -75,12 +109,11 @@ fn families() -> impl Strategy<Value = Family> {
     prop_oneof![Just(Family::Maml), Just(Family::Fomaml), Just(Family::Fedsgd)]
 }
 
-fn sum(learner: &GradientLearner, tasks: &[Task], threads: usize) -> Vec<i64> {
+fn sum(learner: &GradientLearner, tasks: &[Task], encoding: &Encoding, threads: usize) -> Vec<i64> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let theta = theta(learner);
-    let sum =
-        pool.install(|| learner.clipped_sum(&theta, &mut tasks.iter().cloned(), &grid())).unwrap();
-    sum.sum
+    let mut tasks = tasks.iter().cloned();
+    pool.install(|| learner.clipped_sum(&theta, &mut tasks, encoding)).unwrap().sum
 }
 
 proptest! {
@@ -89,26 +122,30 @@ proptest! {
     #[test]
     fn a_task_adds_the_same_integers_whatever_the_others_the_order_and_the_threads(
         family in families(),
+        asked in asked(),
         all in tasks(2..600),
         turn in any::<prop::sample::Index>(),
         threads in 1_usize..4,
     ) {
         let learner = learner(family, &[5]);
+        let encoding = encoding(&learner, asked);
         let Tasks(mut all) = all;
-        let mut alone = vec![0; learner.dimension()];
-        let theta = theta(&learner);
+        let mut each = vec![0; encoding.dimension()];
         for task in &all {
-            grid().contribute(&learner.meta_gradient(&theta, task).unwrap(), &mut alone);
+            let own = alone(&learner, &encoding, task);
+            prop_assert!(own.iter().map(|x| i128::from(*x).pow(2)).sum::<i128>() <= 1 << 36);
+            each.iter_mut().zip(own).for_each(|(sum, x)| *sum += x);
         }
-        prop_assert_eq!(&sum(&learner, &all, 1), &alone);
+        prop_assert_eq!(&sum(&learner, &all, &encoding, 1), &each);
         let by = turn.index(all.len());
         all.rotate_left(by);
-        prop_assert_eq!(&sum(&learner, &all, threads), &alone);
+        prop_assert_eq!(&sum(&learner, &all, &encoding, threads), &each);
     }
 
     #[test]
     fn a_task_that_fails_adds_zero_and_disturbs_nobody(
         family in families(),
+        asked in asked(),
         good in tasks(1..20),
         bad in prop_oneof![
             Just(f32::NAN), Just(f32::INFINITY), Just(f32::NEG_INFINITY), Just(f32::MAX),
@@ -118,7 +155,8 @@ proptest! {
         in_label in any::<bool>(),
     ) {
         let learner = learner(family, &[5]);
-        let expected = sum(&learner, &good.0, 2);
+        let encoding = encoding(&learner, asked);
+        let expected = sum(&learner, &good.0, &encoding, 2);
         let features = if in_label { vec![0.0; FEATURES] } else { vec![bad; FEATURES] };
         let spoiled = Examples::new(FEATURES, features, vec![if in_label { label } else { 1.0 }]);
         let spoiled = spoiled.unwrap();
@@ -126,7 +164,7 @@ proptest! {
         let at = place.index(tasks.len() + 1);
         let query = spoiled.clone();
         tasks.insert(at, Task { key: TaskKey([1; 32]), support: spoiled, query });
-        let got = learner.clipped_sum(&theta(&learner), &mut tasks.into_iter(), &grid()).unwrap();
+        let got = learner.clipped_sum(&theta(&learner), &mut tasks.into_iter(), &encoding).unwrap();
         if in_label || bad.is_nan() {
             prop_assert_eq!(got.failed, 1);
             prop_assert_eq!(got.sum, expected);
@@ -142,18 +180,70 @@ proptest! {
 #[test]
 fn an_empty_sample_is_a_full_sized_zero() {
     let learner = learner(Family::Fomaml, &[]);
-    let got = learner.clipped_sum(&theta(&learner), &mut std::iter::empty(), &grid()).unwrap();
+    let nothing = &mut std::iter::empty();
+    let got = learner.clipped_sum(&theta(&learner), nothing, &gradients(&learner)).unwrap();
     assert_eq!((got.sum, got.failed), (vec![0; FEATURES + 1], 0));
 }
 
-#[test]
-fn an_emptied_task_adds_zero() {
-    for family in [Family::Maml, Family::Fomaml, Family::Fedsgd] {
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_task_without_a_query_adds_zero_and_measures_nothing(
+        family in families(), asked in asked(), support in drawn(),
+    ) {
         let learner = learner(family, &[5]);
-        let none = Examples::none(FEATURES);
-        let empty = Task { key: TaskKey([0; 32]), support: none.clone(), query: none };
-        assert_eq!(sum(&learner, &[empty], 1), vec![0; learner.dimension()]);
+        let encoding = encoding(&learner, asked);
+        let (support, query) = (examples(&support), Examples::none(FEATURES));
+        let empty = Task { key: TaskKey([0; 32]), support, query };
+        prop_assert_eq!(sum(&learner, &[empty], &encoding, 1), vec![0; encoding.dimension()]);
     }
+}
+
+/// Every measure against the same thing computed from the gradient and, by hand, from the rows.
+#[test]
+fn the_measures_are_those_of_the_task() {
+    let learner = learner(Family::Fedsgd, &[]);
+    let edges = vec![0.01, 0.05, 0.1, 0.2, 1.0];
+    let measures = vec![
+        Measure::QueryLoss { max: 1.5 },
+        Measure::Clipped {},
+        Measure::NormHistogram { edges: edges.clone() },
+    ];
+    let encoding = encoding(&learner, MetricsSpec { share: 0.3, measures });
+    let steps = (0.3 * 2_f64.powi(18) / 3_f64.sqrt() - 0.5).floor();
+    let theta = theta(&learner);
+    for scale in [0.01_f32, 0.3, 1.0, 2.0] {
+        let row: Vec<f32> = (0..6_u8).map(|k| scale * (f32::from(k) - 2.0)).collect();
+        let query = Examples::new(FEATURES, row.clone(), vec![1.0]).unwrap();
+        let task = Task { key: TaskKey([0; 32]), support: Examples::none(FEATURES), query };
+        let norm =
+            learner.meta_gradient(&theta, &task).unwrap().iter().map(|x| x * x).sum::<f64>().sqrt();
+        let f = row.iter().zip(&theta).map(|(x, w)| f64::from(x * w)).sum::<f64>()
+            + f64::from(theta[FEATURES]);
+        let loss: f64 = 2.2 * (1.0 + (-f).exp()).ln() / 8.0;
+        let own = alone(&learner, &encoding, &task);
+        let [loss_steps, clipped, histogram @ ..] = &own[FEATURES + 1..] else { panic!("metrics") };
+        let expected = (loss / 1.5 * steps).min(steps);
+        #[expect(clippy::cast_precision_loss, reason = "below 2^18")]
+        let got = *loss_steps as f64;
+        assert!((got - expected).abs() <= 1.0, "{got} for {expected}");
+        let flag = |holds: bool| if holds { steps } else { 0.0 };
+        #[expect(clippy::cast_precision_loss, reason = "below 2^18")]
+        let flags: Vec<f64> = histogram.iter().chain([clipped]).map(|x| *x as f64).collect();
+        let place = edges.iter().filter(|edge| norm > **edge).count();
+        let expected: Vec<f64> = (0..6).map(|bin| flag(bin == place)).collect();
+        assert_eq!(flags[..6], expected, "norm {norm}");
+        assert_eq!(flags[6..], [flag(norm > 0.1 * 0.91_f64.sqrt())], "norm {norm}");
+    }
+}
+
+#[test]
+fn an_encoding_for_another_model_is_refused() {
+    let learner = learner(Family::Fomaml, &[]);
+    let other = Encoding::of_gradients(grid(), FEATURES);
+    let refused = learner.clipped_sum(&theta(&learner), &mut std::iter::empty(), &other);
+    assert!(matches!(refused, Err(LearnerError::WeightCount { expected: 7, got: 6 })));
 }
 
 #[test]
@@ -182,11 +272,12 @@ fn a_meta_initialization_that_cannot_be_used_is_refused_before_a_task_is_taken()
         taken += 1;
         None
     });
-    let short = learner.clipped_sum(&[0.0; FEATURES], &mut tasks, &grid());
+    let encoding = gradients(&learner);
+    let short = learner.clipped_sum(&[0.0; FEATURES], &mut tasks, &encoding);
     assert!(matches!(short, Err(LearnerError::WeightCount { expected: 7, got: 6 })));
     let mut theta = vec![0.0; FEATURES + 1];
     theta[3] = f32::INFINITY;
-    let infinite = learner.clipped_sum(&theta, &mut tasks, &grid());
+    let infinite = learner.clipped_sum(&theta, &mut tasks, &encoding);
     assert!(matches!(infinite, Err(LearnerError::WeightNotFinite { index: 3 })));
     assert_eq!(taken, 0);
 }

@@ -14,6 +14,7 @@ pub mod decide;
 pub mod initialization;
 pub mod layout;
 pub mod limits;
+pub mod metrics;
 pub mod outer;
 pub mod plan;
 pub mod snapshot;

@@ -18,6 +18,8 @@ pub const DERIVED_MAX: usize = 512;
 pub const NAME_MAX: usize = 64;
 /// The longest reason, in characters.
 pub const REASON_MAX: usize = 256;
+/// The most edges of a histogram of norms.
+pub const NORM_EDGES_MAX: usize = 32;
 /// The most tasks of one institution.
 pub const TASKS_MAX: u32 = 10_000_000;
 /// The most inner or adaptation steps.

@@ -56,16 +56,7 @@ pub struct Scale {
 impl Scale {
     /// The scale of a round that `survivors` contributed to.
     pub fn of<'a>(plan: &Plan, survivors: impl IntoIterator<Item = &'a Institution>) -> Self {
-        let privacy = &plan.text().privacy;
-        let tasks: u64 = survivors
-            .into_iter()
-            .filter_map(|s| plan.participant(s))
-            .map(|p| u64::from(p.tasks))
-            .sum();
-        #[expect(clippy::cast_precision_loss, reason = "at most 2^33 tasks")]
-        let normaliser = privacy.sampling_rate * tasks.max(1) as f64;
-        let unit = privacy.clip_norm / f64::from(1u32 << privacy.grid_bits);
-        Self { unit, normaliser }
+        Self { unit: plan.grid().unit(), normaliser: plan.expected_tasks(survivors) }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a sum of 512 vectors of i32 is below 2^41")]
@@ -86,11 +77,15 @@ impl Master {
         &self.weights
     }
 
-    /// One step along the integer sum, which is as long as the weights: whoever reads a sum from
-    /// bytes has compared its length with [`Plan::dimension`].
-    pub fn step(&mut self, aggregate: &[i64], scale: Scale) {
-        debug_assert_eq!(aggregate.len(), self.weights.len(), "one sum a weight");
-        let gradients = aggregate.iter().map(|sum| scale.gradient(*sum));
+    /// One step along the integer sum's [gradient](crate::metrics::Encoding::gradient), which is as
+    /// long as the weights: whoever reads a sum from bytes has compared its length with
+    /// [`Plan::contribution_dimension`]. In a pilot it is empty, and nothing moves.
+    pub fn step(&mut self, gradient: &[i64], scale: Scale) {
+        if gradient.is_empty() {
+            return;
+        }
+        debug_assert_eq!(gradient.len(), self.weights.len(), "one sum a weight");
+        let gradients = gradient.iter().map(|sum| scale.gradient(*sum));
         match &mut self.optimizer {
             Optimizer::Sgd { learning_rate } => {
                 for (w, g) in self.weights.iter_mut().zip(gradients) {

@@ -6,6 +6,7 @@
 
 mod check;
 mod data;
+mod metrics;
 mod parse;
 mod terms;
 mod training;
@@ -14,6 +15,7 @@ pub use check::PredictedCost;
 pub use data::{DataSpec, DerivedColumn, LabelSpec, Operation, TaskSpec};
 use ledger::digest::Digest;
 use ledger::record::Institution;
+pub use metrics::{Measure, MetricsPrice, MetricsSpec};
 pub use parse::PlanError;
 use privacy::UnitRelation;
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,8 @@ pub struct PlanText {
     pub cohort: Vec<Participant>,
     /// The guarantee and the mechanism that gives it.
     pub privacy: PrivacySpec,
+    /// What is measured beside the gradients.
+    pub metrics: MetricsSpec,
     /// How rows become tasks.
     pub tasks: TaskSpec,
     /// Columns, label and features.
@@ -86,7 +90,7 @@ pub struct PrivacySpec {
     pub noise_multiplier: f64,
     /// The probability with which each task takes part in a round.
     pub sampling_rate: f64,
-    /// The Euclidean norm that a task's meta-gradient is clipped to.
+    /// The Euclidean norm that a task's whole vector, gradient and metrics, is clipped to.
     pub clip_norm: f64,
     /// The grid is clip_norm / 2^grid_bits; 16 to 20.
     pub grid_bits: u32,

@@ -127,7 +127,7 @@ async fn a_vector_beyond_the_public_bound_convicts_its_signer() {
     let mut round = Round::open(2).await;
     let bank = round.banks.remove(1);
     let mut vector = i32::MIN.to_le_bytes().to_vec();
-    vector.resize(4 * round.plan.dimension(), 0);
+    vector.resize(4 * round.plan.contribution_dimension(), 0);
     let monster = round.honest(&bank, 1).await.carrying(vector);
     let answer = round.send(&bank, monster.messages(&bank)).await;
     assert_eq!(answer.unwrap_err().code(), Code::InvalidArgument);

@@ -85,7 +85,7 @@ impl Round {
     pub(crate) async fn honest(&self, member: &Member, salt: i32) -> Forged {
         let (state, _) = self.banks[0].state().await;
         let run = state.run().unwrap();
-        let count = i32::try_from(self.plan.dimension()).unwrap();
+        let count = i32::try_from(self.plan.contribution_dimension()).unwrap();
         let vector: Vec<u8> = (0..count).flat_map(|i| (i + salt).to_le_bytes()).collect();
         let body = Contribution {
             run: run.id,

@@ -39,6 +39,9 @@ delta = 1e-6
 sampling_rate = 0.2
 clip_norm = 0.1
 grid_bits = 16
+[metrics]
+share = 0.0
+measures = []
 [tasks]
 grouping = "buckets"
 nominal_units = 30

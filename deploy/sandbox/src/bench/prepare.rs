@@ -47,13 +47,13 @@ pub(super) fn fill(
             rdp: 1e-9,
             terms,
         };
-        let mut sum = vec![0; plan.dimension()];
+        let mut sum = vec![0; plan.contribution_dimension()];
         for (number, (member, ledger)) in (0_u64..).zip(members.iter_mut().zip(&mut ledgers)) {
             let seed = (u64::from(round) << 32) | number;
             let vector = vector(seed, &mut sum);
             member.parcels.push(parcel(member, ledger, request.clone(), vector)?);
         }
-        master.step(&sum, Scale::of(plan, plan.cohort()));
+        master.step(plan.encoding().gradient(&sum), Scale::of(plan, plan.cohort()));
     }
     Ok(())
 }

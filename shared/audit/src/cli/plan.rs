@@ -5,6 +5,7 @@ use std::path::Path;
 
 use privacy::{Certificate, Epsilon, Filter, PrivacyEvent, TaskChange, UnitRelation};
 use round::Plan;
+use round::plan::MetricsPrice;
 use serde::Serialize;
 
 use super::account::refused;
@@ -22,6 +23,8 @@ pub(super) struct Price {
     pub(super) unit: String,
     /// The relation that the plan's promise speaks of.
     pub(super) relation: String,
+    /// What the plan measures beside gradients, and what that leaves of them.
+    pub(super) metrics: MetricsPrice,
     /// The promised ε.
     pub(super) promise: f64,
     pub(super) relations: Vec<Related>,
@@ -65,6 +68,7 @@ pub(super) fn price(path: &Path) -> Result<Price, Refused> {
         rounds: text.rounds,
         unit: text.privacy.unit.clone(),
         relation: text.privacy.relation.to_string(),
+        metrics: plan.metrics_price(),
         promise: text.privacy.epsilon,
         relations,
     })

@@ -27,6 +27,11 @@ pub(super) fn report(report: &Report) -> String {
     line(&mut text, format_args!("models       {} replayed bit for bit", report.models_replayed));
     let runs = report.runs.iter().map(run).collect();
     list(&mut text, "runs", runs);
+    list(
+        &mut text,
+        "measured in the newest round",
+        report.runs.iter().filter_map(measured).collect(),
+    );
     let convictions = report.evidence.iter().map(|conviction| {
         let (name, fault) = (&conviction.institution, &conviction.fault);
         format!("{name}: {fault} in round {} (leaf {})", conviction.round, conviction.leaf)
@@ -121,6 +126,12 @@ fn run(run: &RunReport) -> String {
     };
     let id: String = run.id.chars().take(12).collect();
     format!("{id} {:?}: {} of {} rounds, {status}", run.name, run.rounds_closed, run.rounds)
+}
+
+fn measured(run: &RunReport) -> Option<String> {
+    let newest = run.metrics.last()?;
+    let id: String = run.id.chars().take(12).collect();
+    Some(format!("{id} round {}: {}", newest.round, newest.estimates))
 }
 
 fn institution(of: &InstitutionReport) -> String {
@@ -263,6 +274,7 @@ pub(super) fn price(price: &Price) -> String {
             price.promise, price.unit, price.relation, price.rounds
         ),
     );
+    line(&mut text, format_args!("metrics      {}", price.metrics));
     for of in &price.relations {
         let (lower, upper) = (of.certificate.epsilon_lower, of.certificate.epsilon_upper);
         line(

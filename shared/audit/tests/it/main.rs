@@ -6,6 +6,7 @@ mod cli;
 mod honest;
 mod large;
 mod lies;
+mod metrics;
 mod population;
 mod receipts;
 mod totals;

@@ -63,6 +63,8 @@ pub(crate) struct Story {
     pub(crate) repeats: u32,
     /// How many auditors join before the first run.
     pub(crate) auditors: u32,
+    /// The plan's `[metrics]`, if not those of the example.
+    pub(crate) metrics: Option<&'static str>,
 }
 
 /// A log and the blobs it names.
@@ -150,6 +152,9 @@ impl World {
         let genesis = self.genesis();
         let zeros = Digest::ZERO.to_string();
         let mut text = include_str!("plan.toml").replace(&zeros, &genesis.to_string());
+        if let Some(metrics) = self.story.metrics {
+            text = text.replace("share = 0.0\nmeasures = []", metrics);
+        }
         if number > 0 {
             let noise = format!("noise_multiplier = {}.0", 60 + 20 * number);
             text = text.replace("noise_multiplier = 60.0", &noise);
@@ -168,20 +173,20 @@ impl World {
     fn round(&mut self, round: u32, plan: &Plan, master: &mut Master) {
         let absent = self.story.absent && round + 1 == ROUNDS;
         let present = if absent { 2 } else { 3 };
-        let mut sum = vec![0_i64; plan.dimension()];
+        let mut sum = vec![0_i64; plan.contribution_dimension()];
         for (bank, name) in BANKS.iter().enumerate().take(present) {
-            let vector = self.vector(round, bank, plan.dimension());
+            let vector = self.vector(round, bank, plan.contribution_dimension());
             sum.iter_mut().zip(&vector).for_each(|(sum, value)| *sum += i64::from(*value));
             self.contribute(round, name, bank, plan, &vector);
             if self.story.equivocates && round == 1 && bank == 2 {
-                self.contribute(round, name, bank, plan, &vec![1; plan.dimension()]);
+                self.contribute(round, name, bank, plan, &vec![1; plan.contribution_dimension()]);
             }
         }
         if round == 1 {
             *sum.first_mut().expect("a coordinate") += self.story.sum_error;
         }
         let survivors: Vec<_> = BANKS.iter().take(present).map(|name| institution(name)).collect();
-        master.step(&sum, Scale::of(plan, &survivors));
+        master.step(plan.encoding().gradient(&sum), Scale::of(plan, &survivors));
         if round == 1 && self.story.model_error != 0.0 {
             let mut weights = master.weights().to_vec();
             *weights.first_mut().expect("a weight") += self.story.model_error;

@@ -61,6 +61,21 @@ fn fomaml_is_the_gradient_at_the_adapted_weights() {
 }
 
 #[test]
+fn the_query_loss_is_that_of_the_adapted_weights_in_every_family() {
+    for (case, (head, hidden, norm_max)) in cases().into_iter().enumerate() {
+        for family in [Family::Maml, Family::Fomaml, Family::Fedsgd] {
+            let learner = build(family, head, hidden, Activation::Tanh, norm_max);
+            let at = weights(learner.dimension(), case as u64);
+            let task = task(head, 120 + case as u64);
+            let got = learner.judged(&at, &task, true).unwrap().query_loss;
+            let expected = objective(&learner, &at, &task);
+            assert!((got - expected).abs() < 1e-9, "{family:?} {head:?}: {got} for {expected}");
+            assert_eq!(learner.judged(&at, &task, false).unwrap().query_loss.to_bits(), 0);
+        }
+    }
+}
+
+#[test]
 fn relu_agrees_with_differences_away_from_its_kinks() {
     let head = Head::Binary {};
     for family in [Family::Maml, Family::Fedsgd] {

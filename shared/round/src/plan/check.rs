@@ -1,6 +1,7 @@
 //! The rules that a plan must keep.
 
 mod data;
+mod metrics;
 mod privacy;
 mod training;
 
@@ -24,6 +25,7 @@ pub(super) fn check(text: &PlanText) -> Result<Certificate, PlanError> {
     schedule(&text.schedule, text.cohort.len())?;
     data::check(text)?;
     training::check(text)?;
+    metrics::check(text)?;
     privacy::check(text)
 }
 

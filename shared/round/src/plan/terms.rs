@@ -8,6 +8,7 @@ use privacy::{
 
 use super::{Plan, PlanText, PredictedCost};
 use crate::layout::Layout;
+use crate::metrics::Encoding;
 
 impl PlanText {
     /// What a change of one unit does to the tasks, by the plan's grouping and unit relation.
@@ -35,7 +36,7 @@ impl PlanText {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Terms {
     pub(super) layout: Layout,
-    pub(super) grid: Grid,
+    pub(super) encoding: Encoding,
     pub(super) charge: Charge,
     pub(super) event: PrivacyEvent,
     pub(super) cost: PredictedCost,
@@ -53,9 +54,11 @@ impl Terms {
             TaskChange::TwoContentsChange => ledger::record::TaskChange::TwoContents,
         };
         let text_of = |error: PrivacyError| error.to_string();
+        let layout = Layout::of(text.data.features.len(), &text.model);
+        let grid = text.grid().map_err(text_of)?;
         Ok(Self {
-            layout: Layout::of(text.data.features.len(), &text.model),
-            grid: text.grid().map_err(text_of)?,
+            encoding: Encoding::new(grid, layout.dimension(), text.metrics.clone()),
+            layout,
             charge: Charge::new(spec.noise_multiplier, spec.sampling_rate, change)
                 .map_err(|error| error.to_string())?,
             event: text.event(1).map_err(text_of)?,
@@ -72,14 +75,35 @@ impl Plan {
         &self.terms.layout
     }
 
-    /// The length of a contribution and of the meta-initialization.
+    /// The length of the meta-initialization.
     pub fn dimension(&self) -> usize {
         self.terms.layout.dimension()
     }
 
+    /// The length of a contribution and of a round's sum: the model's weights, none in a pilot, and
+    /// then the metrics.
+    pub fn contribution_dimension(&self) -> usize {
+        self.terms.encoding.dimension()
+    }
+
+    /// How a task becomes a vector.
+    pub fn encoding(&self) -> &Encoding {
+        &self.terms.encoding
+    }
+
     /// The grid that contributions lie on.
     pub fn grid(&self) -> Grid {
-        self.terms.grid
+        self.terms.encoding.grid()
+    }
+
+    /// How many tasks are expected in a round that `survivors` contributed to: the sampling rate times
+    /// their declared tasks, at least one. A public number; how many took part is nobody's to know.
+    pub fn expected_tasks<'a>(&self, survivors: impl IntoIterator<Item = &'a Institution>) -> f64 {
+        let declared = survivors.into_iter().filter_map(|name| self.participant(name));
+        let tasks: u64 = declared.map(|participant| u64::from(participant.tasks)).sum();
+        #[expect(clippy::cast_precision_loss, reason = "at most 2^33 tasks")]
+        let tasks = tasks.max(1) as f64;
+        self.text.privacy.sampling_rate * tasks
     }
 
     /// What every contribution must state as its charge.
@@ -119,6 +143,6 @@ impl Plan {
     /// the plan.
     pub fn public_bound(&self, institution: &Institution) -> Option<PublicBound> {
         let participant = self.participant(institution)?;
-        self.text.public_bound(participant.tasks, self.dimension()).ok()
+        self.text.public_bound(participant.tasks, self.contribution_dimension()).ok()
     }
 }

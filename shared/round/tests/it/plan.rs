@@ -59,6 +59,8 @@ fn without(text: &str, path: &[Part]) -> (String, String) {
     (toml::to_string(&root).expect("toml"), key.clone())
 }
 
+const NO_METRICS: &str = "share = 0.0\nmeasures = []";
+
 /// Keys that name one of several alternatives: without one, what is missing has no single name.
 const ALTERNATIVES: [&str; 10] = [
     "equals",
@@ -104,6 +106,8 @@ fn every_key_of_every_alternative_is_required() {
         (label, "{ class = { column = \"DEFAULT\" } }"),
         (adam, "[optimizer.sgd]\nlearning_rate = 3.0"),
         (adam, "[optimizer.momentum]\nlearning_rate = 3.0\nmomentum = 0.9"),
+        (NO_METRICS, "share = 0.2\nmeasures = [{ query-loss = { max = 4.0 } }, { clipped = {} }]"),
+        (NO_METRICS, "share = 1.0\nmeasures = [{ norm-histogram = { edges = [0.1, 0.2] } }]"),
         (adam, "[optimizer.yogi]\nlearning_rate = 3.0\nbeta1 = 0.9\nbeta2 = 0.99\nepsilon = 0.001"),
     ];
     for (from, to) in alternatives {
@@ -145,6 +149,7 @@ fn an_unknown_key_is_refused_and_a_near_one_suggested() {
         ("send = \"slot-end\"", "send = \"slot-ende\"", Some("slot-end")),
         ("grouping = \"buckets\"", "grouping = \"bucket\"", Some("buckets")),
         ("{ identity = { of", "{ identity = { fo", Some("of")),
+        ("measures = []", "measures = [{ query-los = { max = 1.0 } }]", Some("query-loss")),
         ("version = 1\n", "version = 1\nsomething_else = 1\n", None),
         ("{ identity = { of", "{ identity = { xy", None),
     ] {
@@ -244,6 +249,78 @@ fn a_value_beyond_its_limit_is_refused_by_its_key() {
         let message = error(&with(from, to));
         assert!(message.starts_with(&format!("{key}: ")), "{to}: expected {key}, got {message}");
     }
+}
+
+/// What stands in `[metrics]`, and the whole error.
+const METRICS: [(&str, &str); 16] = [
+    ("share = -0.1\nmeasures = []", "metrics.share: expected 0, or 0.01 to 1, got -0.1"),
+    ("share = 1.1\nmeasures = []", "metrics.share: expected 0, or 0.01 to 1, got 1.1"),
+    ("share = 0.009\nmeasures = []", "metrics.share: expected 0, or 0.01 to 1, got 0.009"),
+    ("share = nan\nmeasures = []", "metrics.share: expected 0, or 0.01 to 1, got NaN"),
+    (
+        "share = 0.2\nmeasures = []",
+        "metrics.measures: expected none with share 0 and some with any other, got 0 with share 0.2",
+    ),
+    (
+        "share = 0.0\nmeasures = [{ clipped = {} }]",
+        "metrics.measures: expected none with share 0 and some with any other, got 1 with share 0",
+    ),
+    (
+        "share = 0.2\nmeasures = [{ clipped = {} }, { clipped = {} }]",
+        "metrics.measures.clipped: is named twice",
+    ),
+    (
+        "share = 1.0\nmeasures = [{ clipped = {} }]",
+        "metrics.measures.clipped: expected a share below 1: with 1 no gradient is sent",
+    ),
+    (
+        "share = 0.2\nmeasures = [{ query-loss = { max = 0.0 } }]",
+        "metrics.measures.query-loss.max: expected a positive number, got 0",
+    ),
+    (
+        "share = 0.2\nmeasures = [{ query-loss = { max = inf } }]",
+        "metrics.measures.query-loss.max: expected a positive number, got inf",
+    ),
+    (
+        "share = 0.2\nmeasures = [{ norm-histogram = { edges = [] } }]",
+        "metrics.measures.norm-histogram.edges: expected 1 to 32, got 0",
+    ),
+    (
+        "share = 0.2\nmeasures = [{ norm-histogram = { edges = [0.2, 0.1] } }]",
+        "metrics.measures.norm-histogram.edges: expected distinct numbers, ascending",
+    ),
+    (
+        "share = 0.2\nmeasures = [{ norm-histogram = { edges = [0.1, 0.1] } }]",
+        "metrics.measures.norm-histogram.edges: expected distinct numbers, ascending",
+    ),
+    (
+        "share = 0.2\nmeasures = [{ norm-histogram = { edges = [0.0, 0.1] } }]",
+        "metrics.measures.norm-histogram.edges: expected a positive number, got 0",
+    ),
+    (
+        "share = 0.2\nmeasures = [{ norm-histogram = { edges = [0.1, nan] } }]",
+        "metrics.measures.norm-histogram.edges: expected a positive number, got NaN",
+    ),
+    (
+        "share = 0.2\nmeasures = [{ norm-histogram = { edges = [0.1, inf] } }]",
+        "metrics.measures.norm-histogram.edges: expected a positive number, got inf",
+    ),
+];
+
+#[test]
+fn metrics_that_break_a_rule_are_refused_with_what_was_expected() {
+    for (to, message) in METRICS {
+        assert_eq!(error(&with(NO_METRICS, to)), message);
+    }
+    let edges =
+        |count: u32| (1..=count).map(|edge| edge.to_string()).collect::<Vec<_>>().join(", ");
+    let histogram = |count| {
+        let measure = format!("{{ norm-histogram = {{ edges = [{}] }} }}", edges(count));
+        with(NO_METRICS, &format!("share = 1\nmeasures = [{measure}]"))
+    };
+    assert_eq!(parse(&histogram(32)).map(|plan| plan.contribution_dimension()), Ok(33));
+    let message = "metrics.measures.norm-histogram.edges: expected 1 to 32, got 33";
+    assert_eq!(error(&histogram(33)), message);
 }
 
 #[test]
