@@ -107,7 +107,7 @@ where
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 pub fn write_population<E>(
     directory: &Path,
     leaves: impl Iterator<Item = Result<LeafBytes, E>>,
