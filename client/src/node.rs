@@ -278,14 +278,11 @@ fn say(confirmed: &Confirmed, rules: &PopulationRules) {
 
 /// How many contributions in the log the ledger holds: all, or it went back.
 fn confirm(population: &Population, mirror: &Mirror<SqliteLog>) -> Result<usize, ClientError> {
-    match population.confirm(mirror.facts()) {
-        Ok(accepted) => Ok(accepted),
-        Err(reason) => {
-            let checkpoint = mirror.checkpoint().map(SignedCheckpoint::text);
-            let tampered = Tampered::of_own_ledger(&reason, mirror.head(), checkpoint);
-            Err(ClientError::Tampered(Box::new(tampered)))
-        }
-    }
+    population.confirm(mirror.facts()).map_err(|reason| {
+        let checkpoint = mirror.checkpoint().map(SignedCheckpoint::text);
+        let tampered = Tampered::of_own_ledger(&reason, mirror.head(), checkpoint);
+        ClientError::Tampered(Box::new(tampered))
+    })
 }
 
 /// Runs what blocks on a thread of its own.

@@ -321,7 +321,8 @@ fn confirmed_store(
     Ok((log, blobs))
 }
 
-fn must_exist(state: &StateDir) -> Result<(), ClientError> {
+/// Refuses a state directory in which no population was ever registered.
+pub(crate) fn must_exist(state: &StateDir) -> Result<(), ClientError> {
     if state.path("population").is_dir() { Ok(()) } else { Err(ClientError::NoPopulation) }
 }
 

@@ -19,7 +19,7 @@ pub use canary::{Canary, Direction};
 pub use conformity::{Test, conformity};
 pub use mechanism::{Mechanism, Pipeline};
 pub use one_run::{OneRun, one_run};
-use privacy::{Certificate, TaskChange};
+use privacy::{Certificate, NoiseMultiplier, TaskChange, noise_scale};
 use round::plan::Plan;
 use serde::Serialize;
 
@@ -57,15 +57,17 @@ pub struct Redteam {
 
 impl Claim {
     /// What `plan` claims.
-    pub fn of(plan: &Plan) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Privacy`] if its noise does not fit its grid; a checked plan's does.
+    pub fn of(plan: &Plan) -> Result<Self, ClientError> {
         let spec = &plan.text().privacy;
-        let radius = f64::from(1_u32 << spec.grid_bits);
-        Self {
-            radius,
-            noise: (spec.noise_multiplier * radius).ceil(),
-            rate: spec.sampling_rate,
-            change: plan.text().task_change(),
-        }
+        let scale = noise_scale(NoiseMultiplier::new(spec.noise_multiplier)?, spec.grid_bits)?;
+        #[expect(clippy::cast_precision_loss, reason = "at most 2^31")]
+        let noise = scale as f64;
+        let (radius, change) = (plan.grid().radius(), plan.text().task_change());
+        Ok(Self { radius, noise, rate: spec.sampling_rate, change })
     }
 }
 
@@ -81,7 +83,7 @@ impl Redteam {
         rounds: u32,
         confidence: f64,
     ) -> Result<Self, ClientError> {
-        let claim = Claim::of(plan);
+        let claim = Claim::of(plan)?;
         let Certificate { epsilon_lower, epsilon_upper, .. } = plan.spent(rounds)?;
         let one_run = one_run(mechanism, &claim, rounds, plan.delta(), confidence)?;
         let tests = conformity(mechanism, &claim)?;

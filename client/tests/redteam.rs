@@ -58,7 +58,7 @@ fn seed() -> [u8; 32] {
 impl Sabotaged {
     fn new(how: Sabotage, plan: &Plan) -> Self {
         let grid = Grid::new(ClipNorm::new(1.0).unwrap(), 16).unwrap();
-        Self { how, claim: Claim::of(plan), grid, seed: seed(), next: 0 }
+        Self { how, claim: Claim::of(plan).unwrap(), grid, seed: seed(), next: 0 }
     }
 
     fn drawn<'a>(&mut self, canaries: &'a [Canary]) -> Vec<&'a Canary> {

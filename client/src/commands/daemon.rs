@@ -12,7 +12,7 @@ use crate::joined::Joined;
 use crate::keys::Keys;
 use crate::mirror::Tampered;
 use crate::policy::{Policy, PopulationRules};
-use crate::population::Population;
+use crate::population::{Population, must_exist};
 use crate::state_dir::StateDir;
 use crate::{ClientError, Exit, clock};
 
@@ -115,9 +115,7 @@ pub(super) fn read_population(state: &StateDir, keys: &Keys) -> Result<Populatio
 
 /// What the policy says of the population, once there is one: whoever has never run may have no policy yet.
 pub(super) fn rules(state: &StateDir) -> Result<PopulationRules, ClientError> {
-    if !state.path("population").is_dir() {
-        return Err(ClientError::NoPopulation);
-    }
+    must_exist(state)?;
     Ok(Policy::load(&state.path("policy.toml"))?.population)
 }
 

@@ -2,15 +2,11 @@
 
 use std::path::Path;
 
-use ledger::log_store::LogStore as _;
 use ledger::population::OpenedHead;
 use serde_json::json;
 
 use super::Population;
 use crate::ClientError;
-
-/// How many leaves are read at once.
-const READ_MAX: u64 = 1024;
 
 impl Population {
     /// Writes the ledger to `directory`, which must not exist yet, and returns the number of its entries.
@@ -29,7 +25,6 @@ impl Population {
     /// [`ClientError::Export`] if there is something at the place, or it cannot be written.
     pub fn export(&self, directory: &Path) -> Result<u64, ClientError> {
         let failed = |error: audit::export::ExportError| ClientError::Export(error.to_string());
-        let store = self.ledger.store();
         let heads = self.ledger.opened_heads().map_err(ClientError::ledger)?;
         let heads = heads.iter().map(opened).collect::<Vec<_>>();
         let heads = serde_json::to_vec_pretty(&json!({ "heads": heads }))
@@ -40,12 +35,7 @@ impl Population {
             self.ledger.record_key(),
         );
         let checkpoint = checkpoint.map_err(|error| ClientError::Export(error.to_string()))?;
-        let size = self.ledger.head().size;
-        let pages = (0..size).step_by(usize::try_from(READ_MAX).unwrap_or(1));
-        let leaves = pages.flat_map(|from| match store.leaves(from..size.min(from + READ_MAX)) {
-            Ok(leaves) => leaves.into_iter().map(Ok).collect(),
-            Err(error) => vec![Err(error)],
-        });
+        let leaves = audit::export::leaves_of(self.ledger.store());
         audit::export::write_population(directory, leaves, checkpoint.text(), &heads)
             .map_err(failed)
     }

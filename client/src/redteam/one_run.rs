@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::Claim;
 use super::canary::{Canary, Direction};
 use super::mechanism::Mechanism;
+use super::statistics::real;
 use crate::ClientError;
 
 /// The parts of all canaries that are guessed, the surest at first; fixed before anything is seen.
@@ -77,7 +78,7 @@ fn guess(
         .collect();
     guessed.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let canaries = coins.len() as u64;
-    let error = (1.0 - confidence) / 4.0;
+    let error = (1.0 - confidence) / real(PARTS.len());
     let nothing = OneRun {
         rounds: 0,
         canaries,

@@ -15,12 +15,16 @@ use std::path::{Path, PathBuf};
 
 use ledger::checkpoint::{CheckpointError, LogIdentity, SignedCheckpoint};
 use ledger::digest::{Digest, sha256};
+use ledger::log_store::LogStore;
 use ledger::population::Entry;
 use ledger::record::{Body, Leaf, LeafBytes, RecordError};
 use ledger::tile::{self, TileKind, tiles};
 use ledger::tree::Head;
 
 use crate::nodes::Nodes;
+
+/// How many leaves are read at once.
+const READ_MAX: u64 = 1024;
 
 /// The file with leaf 0.
 pub(crate) const GENESIS: &str = "genesis";
@@ -93,13 +97,7 @@ pub fn write<E>(
 where
     E: std::error::Error + Send + Sync + 'static,
 {
-    if fs::symlink_metadata(directory).is_ok() {
-        return Err(ExportError::Exists(directory.to_path_buf()));
-    }
-    let draft = Draft::beside(directory)?;
-    let records = fill(&draft.path, Kind::CONSORTIUM, leaves, checkpoint, blob)?;
-    draft.publish(directory)?;
-    Ok(records)
+    published(directory, |root| fill(root, Kind::CONSORTIUM, leaves, checkpoint, blob))
 }
 
 /// Writes a bank's own ledger to `directory`, which must not exist yet, and returns the number of its entries. `heads` is the file
@@ -117,14 +115,39 @@ pub fn write_population<E>(
 where
     E: std::error::Error + Send + Sync + 'static,
 {
+    published(directory, |root| {
+        put(root, HEADS, heads)?;
+        fill(root, Kind::POPULATION, leaves, checkpoint, |_| Ok(None))
+    })
+}
+
+/// All leaves of `log` in order, a page in memory at a time.
+pub fn leaves_of<L: LogStore>(log: &L) -> impl Iterator<Item = Result<LeafBytes, L::Error>> + '_ {
+    let size = log.head().size;
+    let mut start = 0;
+    let pages = std::iter::from_fn(move || {
+        let page = start..size.min(start + READ_MAX);
+        start = page.end;
+        (!page.is_empty()).then_some(page)
+    });
+    pages.flat_map(|page| match log.leaves(page) {
+        Ok(leaves) => leaves.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
+    })
+}
+
+/// Fills a directory beside `directory`, which must not exist yet, and gives it that name once it is whole.
+fn published(
+    directory: &Path,
+    fill: impl FnOnce(&Path) -> Result<u64, ExportError>,
+) -> Result<u64, ExportError> {
     if fs::symlink_metadata(directory).is_ok() {
         return Err(ExportError::Exists(directory.to_path_buf()));
     }
     let draft = Draft::beside(directory)?;
-    let entries = fill(&draft.path, Kind::POPULATION, leaves, checkpoint, |_| Ok(None))?;
-    put(&draft.path, HEADS, heads)?;
+    let leaves = fill(&draft.path)?;
     draft.publish(directory)?;
-    Ok(entries)
+    Ok(leaves)
 }
 
 /// Which log is written.

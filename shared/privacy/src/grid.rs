@@ -124,8 +124,8 @@ impl Grid {
         (vector, outcome)
     }
 
-    /// 2ᵇ.
-    fn radius(&self) -> f64 {
+    /// The clipping norm in grid units, 2ᵇ.
+    pub fn radius(&self) -> f64 {
         f64::from(1u32 << self.bits)
     }
 

@@ -38,11 +38,10 @@ impl Encoding {
     /// # Ok::<(), privacy::PrivacyError>(())
     /// ```
     pub fn new(grid: Grid, parameters: usize, metrics: MetricsSpec) -> Self {
-        let radius = f64::from(1u32 << grid.bits());
         #[expect(clippy::cast_precision_loss, reason = "a plan has three measures at most")]
         let parts = metrics.measures.len().max(1) as f64;
         // Half a step is left for rounding to the nearest.
-        let steps = libm::floor(metrics.share * radius / libm::sqrt(parts) - 0.5).max(0.0);
+        let steps = libm::floor(metrics.share * grid.radius() / libm::sqrt(parts) - 0.5).max(0.0);
         let gradient_clip = grid.clip().get() * metrics.gradient_share();
         Self { grid, parameters, metrics, gradient_clip, steps }
     }
