@@ -35,6 +35,7 @@ pub mod registry;
 pub mod release;
 pub mod state_dir;
 pub mod tasks;
+pub mod witness;
 
 pub use error::ClientError;
 pub use exit::Exit;

@@ -11,7 +11,7 @@ mod error;
 mod facts;
 mod tampered;
 
-use ledger::checkpoint::{LogIdentity, SignedCheckpoint};
+use ledger::checkpoint::{LogIdentity, SignedCheckpoint, witness_key};
 use ledger::log_store::{AppendError, LogStore};
 use ledger::receipt::Receipt;
 use ledger::record::{Institution, Leaf, LeafBytes};
@@ -120,6 +120,34 @@ impl<S: LogStore> Mirror<S> {
             }
             Err(ProofError::Source(error)) => Err(MirrorError::Store(error)),
         }
+    }
+
+    /// Takes note of who cosigned a checkpoint of this very history. One of a longer log, and lines that are no cosignature of a member,
+    /// count for nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`MirrorError::Tampered`] if the log's key signed another history than the copy's; [`MirrorError::Checkpoint`] if it is none of
+    /// its checkpoints.
+    pub fn witness(&mut self, text: &str) -> Answer<(), S> {
+        let checkpoint = SignedCheckpoint::open(text, &self.log)?;
+        let size = checkpoint.head().size;
+        if size > self.frontier.size() {
+            return Ok(());
+        }
+        self.check_extends(&checkpoint)?;
+        let Some(consortium) = &self.facts.state().consortium else { return Ok(()) };
+        let cosigned = |name: &Institution, key: PublicKey| {
+            let witness = witness_key(&self.log.genesis, name.as_str(), key).ok()?;
+            checkpoint.cosignature(&self.log, &witness).ok()?
+        };
+        let active = consortium.members.iter().filter(|(_, member)| member.revoked.is_none());
+        let by = active.filter(|(name, member)| cosigned(name, member.cosign_key).is_some());
+        let by: Vec<Institution> = by.map(|(name, _)| name.clone()).collect();
+        for name in by {
+            self.facts.cosigned(name, size);
+        }
+        Ok(())
     }
 
     /// What the log says.

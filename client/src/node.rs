@@ -42,6 +42,7 @@ use crate::policy::{Policy, PopulationRules};
 use crate::population::{CapStanding, Confirmed, Population};
 use crate::state_dir::StateDir;
 use crate::tasks::{PopulationKey, Tasks};
+use crate::witness::Witness;
 use crate::{ClientError, clock};
 
 /// How long blocking work that is under way at the end may take.
@@ -172,6 +173,7 @@ struct Node {
     joined: Mutex<Joined>,
     mirror: Mutex<Mirror<SqliteLog>>,
     population: Mutex<Population>,
+    witness: Mutex<Witness>,
     /// The bank's tasks for the plan of this digest.
     tasks: Mutex<Option<(ledger::digest::Digest, Arc<Tasks>)>>,
     /// When the node learnt of each round of the open run, by its own clock.
@@ -201,6 +203,7 @@ impl Node {
         let (log, _) = store::open(&state.directory("log")?)?;
         let institution = joined.institution().clone();
         let mirror = Mirror::open(log, joined.log(), institution.clone(), keys.record.public())?;
+        let witness = Witness::open(&state, &joined.log(), &institution, &keys.cosign)?;
         let at = clock::now();
         let rules = &policy.population;
         let key = Arc::clone(&keys.record);
@@ -227,6 +230,7 @@ impl Node {
             joined: Mutex::new(joined),
             mirror: Mutex::new(mirror),
             population: Mutex::new(population),
+            witness: Mutex::new(witness),
             tasks: Mutex::new(None),
             pushed: Mutex::new(BTreeMap::new()),
             trouble: Mutex::new(Troubles::default()),

@@ -8,6 +8,7 @@
 //! log/              the verified copy of the consortium's log
 //! population/       the bank's own ledger, and the released bytes
 //! receipts/         one file for each acknowledged release
+//! cosigned.log      which checkpoints the node has cosigned
 //! tampered.json     why nothing is released any more; only an operator removes it
 //! control.sock      how the daemon is controlled
 //! lock              held by the daemon

@@ -14,6 +14,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub(crate) use blob::Shelf;
+use ledger::checkpoint::NoteSignature;
 use ledger::log_store::BlobStore;
 use ledger::record::{Approval, Canonical, Institution, Role};
 use ledger::signing::Signature;
@@ -25,13 +26,14 @@ use tokio::sync::watch;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 use wire::proto::{
-    ApproveRequest, BlobChunk, ContributeRequest, Coordinator, FetchBlobRequest, FollowRequest,
-    JoinRequest, JoinResponse, LogUpdate, Receipt, RenewRequest, RenewResponse,
+    ApproveRequest, BlobChunk, ContributeRequest, Coordinator, CosignRequest, CosignResponse,
+    FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse, LogUpdate, Receipt, RenewRequest, RenewResponse,
 };
 
 use crate::governance::{Certificates, Invitations};
 use crate::library::Library;
 use crate::sequencer::{Handle, Published, Tail};
+use crate::witnesses::Witnesses;
 
 /// A stream of answers.
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -41,6 +43,7 @@ pub(crate) struct Service<B> {
     pub(crate) sequencer: Handle,
     pub(crate) published: watch::Receiver<Arc<Published>>,
     pub(crate) tail: Arc<Tail>,
+    pub(crate) witnesses: Arc<Witnesses>,
     pub(crate) library: Arc<Library>,
     pub(crate) blobs: B,
     pub(crate) shelf: Shelf,
@@ -88,6 +91,26 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
         }
     }
 
+    /// A member's cosignature. Auditors give theirs too: it is no act, only what they have seen.
+    fn take_cosignature(
+        &self,
+        caller: &Caller,
+        request: &CosignRequest,
+    ) -> Result<CosignResponse, Status> {
+        let line = NoteSignature::parse(&request.line)
+            .ok_or_else(|| Status::invalid_argument("expected a signature line of a note"))?;
+        let published = Arc::clone(&self.published.borrow());
+        let taken =
+            self.witnesses.take(&published.state, &caller.institution, request.size, &line);
+        match taken {
+            Ok(taken) => {
+                tracing::debug!(by = %caller.institution, size = request.size, taken, "cosigned");
+                Ok(CosignResponse {})
+            }
+            Err(error) => Err(Status::invalid_argument(error.to_string())),
+        }
+    }
+
     async fn record_approval(
         &self,
         caller: Institution,
@@ -129,7 +152,7 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Coordinator for Shared<B> {
         request: Request<FollowRequest>,
     ) -> Result<Response<Self::FollowStream>, Status> {
         self.0.member(&request)?;
-        self.0.updates(request.into_inner().size).map(Response::new)
+        Ok(Response::new(self.0.updates(request.into_inner().size)))
     }
 
     async fn fetch_blob(
@@ -151,6 +174,14 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Coordinator for Shared<B> {
     async fn approve(&self, request: Request<ApproveRequest>) -> Result<Response<Receipt>, Status> {
         let caller = self.0.bank(&request)?;
         self.0.record_approval(caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn cosign(
+        &self,
+        request: Request<CosignRequest>,
+    ) -> Result<Response<CosignResponse>, Status> {
+        let caller = self.0.member(&request)?;
+        self.0.take_cosignature(&caller, &request.into_inner()).map(Response::new)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::mpsc::{channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ledger::checkpoint::LogIdentity;
 use ledger::log_store::{BlobStore, LogStore};
 use round::state::{Consortium, State};
 use store::{Blobs, SqliteLog, Syncs};
@@ -23,6 +24,7 @@ use crate::governance::{Certificates, Invitations};
 use crate::metrics;
 use crate::recovery::{Recovered, Scrub, recover};
 use crate::sequencer::{Handle, Keys, Parts, Sequencer};
+use crate::witnesses::Witnesses;
 
 /// Commands that may wait for the sequencer.
 const INBOX_MAX: usize = 4096;
@@ -80,6 +82,8 @@ fn assemble(directory: &Directory) -> Result<Assembled, Error> {
 
     let (requests, inbox) = sync_channel(INBOX_MAX);
     let (jobs, job_queue) = channel();
+    let identity = LogIdentity { genesis, key: keys.log.public() };
+    let witnesses = Arc::new(Witnesses::new(identity, directory.cosigned()));
     let aggregator = Aggregator::new(blobs.clone(), job_queue, requests.clone());
     let (sequencer, window) = Sequencer::new(Parts {
         log,
@@ -90,6 +94,7 @@ fn assemble(directory: &Directory) -> Result<Assembled, Error> {
         inbox,
         aggregator: aggregate::Handle::new(jobs),
         library: Arc::clone(&library),
+        witnesses: Arc::clone(&witnesses),
         covered,
         clock: clock::now,
     })?;
@@ -97,6 +102,7 @@ fn assemble(directory: &Directory) -> Result<Assembled, Error> {
         sequencer: Handle::new(requests),
         published: window.published,
         tail: window.tail,
+        witnesses,
         library,
         blobs,
         shelf: Shelf::default(),

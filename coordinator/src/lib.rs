@@ -23,6 +23,7 @@ pub mod recovery;
 mod run_metrics;
 mod sequencer;
 mod status;
+mod witnesses;
 
 pub use daemon::run;
 pub use directory::{Directory, Settings};

@@ -37,6 +37,7 @@ use crate::aggregate::{self, Job};
 use crate::error::Error;
 use crate::library::Library;
 use crate::recovery::snapshot;
+use crate::witnesses::Witnesses;
 
 /// How many commands one commit takes at most.
 const BATCH_MAX: usize = 1024;
@@ -65,6 +66,7 @@ pub(crate) struct Sequencer<L, B> {
     published: watch::Sender<Arc<Published>>,
     tail: Arc<Tail>,
     library: Arc<Library>,
+    witnesses: Arc<Witnesses>,
     /// How many leaves the kept snapshot covers.
     covered: u64,
     clock: fn() -> Timestamp,
@@ -80,6 +82,7 @@ pub(crate) struct Parts<L, B> {
     pub(crate) inbox: Receiver<Command>,
     pub(crate) aggregator: aggregate::Handle,
     pub(crate) library: Arc<Library>,
+    pub(crate) witnesses: Arc<Witnesses>,
     /// How many leaves the kept snapshot covers; 0 if there is none.
     pub(crate) covered: u64,
     pub(crate) clock: fn() -> Timestamp,
@@ -108,6 +111,7 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
             inbox,
             aggregator,
             library,
+            witnesses,
             covered,
             clock,
         } = parts;
@@ -130,6 +134,7 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
             published,
             tail: Arc::clone(&tail),
             library,
+            witnesses,
             covered,
             clock,
         };
@@ -285,7 +290,10 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
 
     /// Writes what an auditor gets.
     fn export(&self, directory: &std::path::Path) -> Result<u64, Error> {
-        crate::export::write(&self.log, &self.blobs, &self.published.borrow().checkpoint, directory)
+        let own = Arc::clone(&self.published.borrow().checkpoint);
+        let cosigned = self.witnesses.of(self.state.size);
+        let checkpoint = cosigned.as_deref().unwrap_or(&own);
+        crate::export::write(&self.log, &self.blobs, checkpoint, directory)
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Facts {
     /// Whose signatures the newest run has spent, and the key of each.
     signers: Option<(RunId, BTreeMap<Institution, PublicKey>)>,
     accepted: BTreeMap<(RunId, u32), OwnAccepted>,
+    /// How many leaves the longest checkpoint has that each member cosigned, as far as this node has heard.
+    cosigned: BTreeMap<Institution, u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -52,6 +54,8 @@ pub struct OpenRound {
     pub model: Digest,
     /// Whether this bank is expected and has not contributed.
     pub expects_us: bool,
+    /// How many banks of the cohort are known to have cosigned the log from the round's opening on.
+    pub witnesses: usize,
 }
 
 impl Facts {
@@ -63,7 +67,14 @@ impl Facts {
             signatures: BTreeMap::new(),
             signers: None,
             accepted: BTreeMap::new(),
+            cosigned: BTreeMap::new(),
         }
+    }
+
+    /// A member has cosigned the log's first `size` leaves.
+    pub(super) fn cosigned(&mut self, name: Institution, size: u64) {
+        let known = self.cosigned.entry(name).or_default();
+        *known = size.max(*known);
     }
 
     /// Folds one leaf. After an error the facts are worthless.
@@ -138,6 +149,13 @@ impl Facts {
         self.state.consortium.as_ref()?.run.as_ref()
     }
 
+    /// How many banks of the plan's cohort have cosigned a checkpoint that holds leaf `opened`. Only these count: each has signed the
+    /// plan with a key that the bank's policy was asked about, so members that an operator invents witness nothing.
+    fn witnesses(&self, plan: &Plan, opened: u64) -> usize {
+        let cosigned = self.cosigned.iter().filter(|(_, size)| **size > opened);
+        cosigned.filter(|(name, _)| plan.participant(name).is_some()).count()
+    }
+
     /// The round that waits for contributions, if one does.
     pub fn open_round(&self) -> Option<OpenRound> {
         let consortium = self.state.consortium.as_ref()?;
@@ -149,7 +167,15 @@ impl Facts {
             plan: Arc::clone(&run.plan),
             number: round.number,
             model: run.model?.theta,
+            witnesses: self.witnesses(&run.plan, round.opened),
             expects_us: round.missing(consortium).any(|name| *name == self.institution),
         })
+    }
+}
+
+impl OpenRound {
+    /// Whether enough banks witness the round's opening for this one to train on it.
+    pub fn is_witnessed(&self) -> bool {
+        self.witnesses >= self.plan.text().schedule.witness_quorum as usize
     }
 }

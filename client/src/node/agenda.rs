@@ -61,14 +61,14 @@ pub(super) fn next_duty<S: LogStore>(
                 }
             }
             OpenWork::Recompute(interrupted) => {
-                if let Some(round) = is_open(interrupted.request()) {
+                if let Some(round) = is_open(interrupted.request()).filter(OpenRound::is_witnessed) {
                     recompute = Some(Duty::Recompute { interrupted, round });
                 }
             }
         }
     }
     send.or(recompute).or_else(|| {
-        let round = open?;
+        let round = open.filter(OpenRound::is_witnessed)?;
         let charged = ledger.state().charges().values().any(|line| {
             let request = &line.reserved.request;
             let voided = matches!(line.standing, ledger::population::Standing::Voided { .. });

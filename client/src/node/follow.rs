@@ -1,14 +1,16 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use ledger::record::{Body, Leaf};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 use wire::Connection;
 use wire::proto::LogUpdate;
 
 use super::{NEWEST_CHECKPOINT, Node, blocking, confirm, locked};
-use crate::ClientError;
 use crate::state_dir::replace;
+use crate::witness::Handed;
+use crate::{ClientError, clock};
 
 /// Follows the log for ever over one long-lived stream, and comes back by itself.
 ///
@@ -64,7 +66,10 @@ async fn session(
             return Err(ClientError::Update("the stream has ended".to_owned()));
         };
         let taking = Arc::clone(node);
-        let advanced = blocking(move || take(&taking, &update)).await?;
+        let Taken { advanced, cosigned } = blocking(move || take(&taking, &update)).await?;
+        if let Some(cosigned) = cosigned {
+            tokio::spawn(hand_in(connection.clone(), cosigned));
+        }
         if advanced {
             // Only a connection that proves something counts as a recovery.
             backoff.reset();
@@ -75,8 +80,24 @@ async fn session(
     }
 }
 
-/// Has an update verified. Says whether the copy advanced.
-fn take(node: &Node, update: &LogUpdate) -> Result<bool, ClientError> {
+/// What became of an update.
+#[derive(Default)]
+struct Taken {
+    /// The copy advanced, or more is known of its witnesses.
+    advanced: bool,
+    /// What is to be handed in.
+    cosigned: Option<Handed>,
+}
+
+/// Others may wait for it, this node does not.
+async fn hand_in(connection: Connection, cosigned: Handed) {
+    if let Err(error) = connection.cosign(cosigned.size, cosigned.line).await {
+        warn!(%error, size = cosigned.size, "the cosignature was not taken");
+    }
+}
+
+/// Has an update verified, and cosigns what it leads to.
+fn take(node: &Node, update: &LogUpdate) -> Result<Taken, ClientError> {
     let received = Instant::now();
     let checkpoint = std::str::from_utf8(&update.checkpoint)
         .map_err(|error| ClientError::Update(error.to_string()))?;
@@ -84,9 +105,21 @@ fn take(node: &Node, update: &LogUpdate) -> Result<bool, ClientError> {
     // The locks are taken in one order everywhere: the copy of the log, then the ledger.
     let mut mirror = node.mirror();
     let advanced = mirror.take(leaves, Some(checkpoint).filter(|text| !text.is_empty()))?;
-    if !advanced {
-        return Ok(false);
+    for note in &update.cosigned {
+        let note = std::str::from_utf8(note).map_err(|error| ClientError::Update(error.to_string()))?;
+        mirror.witness(note)?;
     }
+    if !advanced {
+        return Ok(Taken { advanced: !update.cosigned.is_empty(), cosigned: None });
+    }
+    // Contributions come in one by one and end with a Closed: nobody waits for their cosignatures.
+    let only_accepted = !update.leaves.is_empty()
+        && update.leaves.iter().all(|leaf| is_accepted(leaf));
+    let cosigned = if only_accepted {
+        None
+    } else {
+        locked(&node.witness).cosign(&mirror, &node.keys.cosign, clock::now())?
+    };
     if let Some(kept) = mirror.checkpoint() {
         replace(&node.state.path(NEWEST_CHECKPOINT), kept.text().as_bytes())?;
     }
@@ -100,11 +133,17 @@ fn take(node: &Node, update: &LogUpdate) -> Result<bool, ClientError> {
         None => pushed.clear(),
     }
     drop(pushed);
+    let taken = Taken { advanced: true, cosigned };
     if update.leaves.is_empty() {
-        return Ok(true);
+        return Ok(taken);
     }
     // What the log has of us must be what our ledger has released: else the ledger went back, or
     // somebody else signs with our key.
     let population = node.population();
-    confirm(&population, &mirror).map(|_| true)
+    confirm(&population, &mirror).map(|_| taken)
+}
+
+/// Whether a verified leaf is a contribution.
+fn is_accepted(leaf: &[u8]) -> bool {
+    Leaf::decode(leaf).is_ok_and(|leaf: Leaf| matches!(leaf.body(), Body::Accepted(_)))
 }

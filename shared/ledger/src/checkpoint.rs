@@ -8,6 +8,7 @@
 //! — counterfoil/⟨genesis digest⟩ ⟨key id and Ed25519 signature in base64⟩
 //! ```
 
+mod cosignature;
 mod note;
 
 use base64::Engine as _;
@@ -18,6 +19,7 @@ use crate::digest::Digest;
 use crate::signing::{Algorithm, PublicKey, Signature, SigningKey, VerifierKey, VerifierKeyError};
 use crate::tree::Head;
 use note::Note;
+pub use cosignature::{Cosignature, witness_key};
 pub use note::NoteSignature;
 
 /// The most bytes a checkpoint may have: room for hundreds of cosignatures.
@@ -39,6 +41,7 @@ pub struct LogIdentity {
 pub struct SignedCheckpoint {
     head: Head,
     text: String,
+    own: NoteSignature,
     others: Vec<NoteSignature>,
 }
 
@@ -62,6 +65,9 @@ pub enum CheckpointError {
     /// The signature by the log's key does not verify.
     #[error("expected a valid signature by the log's key, got one that does not verify")]
     BadSignature,
+    /// A cosignature under this witness's name and id does not verify, or is there twice.
+    #[error("expected one valid cosignature by {0}, got another or one that does not verify")]
+    BadCosignature(String),
     /// The log's origin cannot be a key name.
     #[error(transparent)]
     Key(#[from] VerifierKeyError),
@@ -101,7 +107,8 @@ impl SignedCheckpoint {
             verifier.id(),
             key.sign(body.as_bytes()).as_bytes(),
         );
-        Ok(Self { head, text: format!("{body}\n{signature}\n"), others: Vec::new() })
+        let text = format!("{body}\n{signature}\n");
+        Ok(Self { head, text, own: signature, others: Vec::new() })
     }
 
     /// Reads a checkpoint and verifies that the log `identity` signed it.
@@ -122,16 +129,16 @@ impl SignedCheckpoint {
             .signatures
             .into_iter()
             .partition(|line| line.name() == verifier.name() && line.id() == verifier.id());
-        let [signature] = own.as_slice() else {
+        let [line] = own.as_slice() else {
             return Err(CheckpointError::Signatures(own.len()));
         };
         let signature =
-            Signature::try_from(signature.bytes()).map_err(|_| CheckpointError::BadSignature)?;
+            Signature::try_from(line.bytes()).map_err(|_| CheckpointError::BadSignature)?;
         identity
             .key
             .verify(note.body.as_bytes(), &signature)
             .map_err(|_| CheckpointError::BadSignature)?;
-        Ok(Self { head, text: text.to_owned(), others })
+        Ok(Self { head, text: text.to_owned(), own: line.clone(), others })
     }
 
     /// The head that was signed.

@@ -63,7 +63,7 @@ fn fold(consortium: &mut Consortium, leaf: &Leaf, index: u64) -> Result<(), Viol
         Body::RunStarted(started) => run::started(consortium, started, index),
         Body::Abandoned(abandoned) => run::abandoned(consortium, abandoned),
         Body::RunFinished(finished) => run::finished(consortium, finished),
-        Body::RoundOpened(opened) => round::opened(consortium, opened, leaf.at()),
+        Body::RoundOpened(opened) => round::opened(consortium, opened, leaf.at(), index),
         Body::Accepted(contribution) => round::accepted(consortium, contribution, index),
         Body::Extended(extended) => round::extended(consortium, extended, leaf.at()),
         Body::Closed(closed) => round::closed(consortium, closed, leaf.at()),

@@ -112,7 +112,8 @@ pub struct ScheduleSpec {
     pub extensions_max: u32,
     /// How many contributions close a round at its deadline.
     pub quorum: u32,
-    /// How many cosignatures a checkpoint needs before a bank trains on it; 0 while there are no witnesses.
+    /// How many banks of the cohort must have cosigned the log from the round's opening on before a bank
+    /// trains; at most the quorum. Above half of the cohort, no two histories can both have it.
     pub witness_quorum: u32,
     /// For how many rounds the contributions' vectors are kept for auditors; at least 1.
     pub keep_contributions_rounds: u32,

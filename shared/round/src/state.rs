@@ -112,6 +112,8 @@ pub enum Phase {
 pub struct Round {
     /// Its number, from 0.
     pub number: u32,
+    /// The leaf that opened it.
+    pub opened: u64,
     /// Who is expected.
     pub cohort: BTreeSet<Institution>,
     /// When it is due.

@@ -68,13 +68,13 @@ where
 /// stay below the limits. The checkpoint is on the last, and alone if there are no leaves.
 pub fn updates(first: u64, leaves: Vec<Bytes>, checkpoint: Bytes) -> Vec<LogUpdate> {
     let mut updates = vec![];
-    let mut current = LogUpdate { first, leaves: vec![], checkpoint: Bytes::new() };
+    let mut current = LogUpdate { first, ..LogUpdate::default() };
     let mut size = 0;
     for (index, leaf) in (first..).zip(leaves) {
         let full =
             current.leaves.len() == LEAVES_PER_UPDATE_MAX || size + leaf.len() > UPDATE_BYTES_MAX;
         if full && !current.leaves.is_empty() {
-            let next = LogUpdate { first: index, leaves: vec![], checkpoint: Bytes::new() };
+            let next = LogUpdate { first: index, ..LogUpdate::default() };
             updates.push(std::mem::replace(&mut current, next));
             size = 0;
         }

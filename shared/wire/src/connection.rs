@@ -10,7 +10,7 @@ use crate::{
     digest::sha256,
     limits,
     proto::{
-        ApproveRequest, FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse, Receipt,
+        ApproveRequest, CosignRequest, FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse, Receipt,
         RenewRequest, RenewResponse, generated::coordinator_client::CoordinatorClient,
     },
     tls::ClientTls,
@@ -122,6 +122,16 @@ impl Connection {
         let mut client = self.client.clone();
         let request = ApproveRequest { approval: approval.into(), signature: signature.into() };
         self.answer(client.approve(request)).await
+    }
+
+    /// Hands in a cosignature of the checkpoint with `size` leaves: its signature line.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Status`] with the coordinator's reason, or the connection's error.
+    pub async fn cosign(&self, size: u64, line: String) -> Result<(), Error> {
+        let mut client = self.client.clone();
+        self.answer(client.cosign(CosignRequest { size, line })).await.map(drop)
     }
 
     async fn answer<T>(

@@ -26,6 +26,8 @@ pub const LEAVES_PER_UPDATE_MAX: usize = 4096;
 pub const UPDATE_BYTES_MAX: usize = MIB;
 /// A signed checkpoint.
 pub const CHECKPOINT_BYTES_MAX: usize = 64 * KIB;
+/// Cosigned checkpoints in one update.
+pub const COSIGNED_PER_UPDATE_MAX: usize = 16;
 /// A certificate signing request.
 pub const REQUEST_BYTES_MAX: usize = 4 * KIB;
 

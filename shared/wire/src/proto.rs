@@ -16,8 +16,8 @@ pub(crate) mod generated {
 }
 
 pub use generated::{
-    ApproveRequest, BlobChunk, ContributeRequest, ContributionHeader, FetchBlobRequest,
-    FollowRequest, JoinRequest, JoinResponse, LogUpdate, Receipt, RenewRequest, RenewResponse,
+    ApproveRequest, BlobChunk, ContributeRequest, ContributionHeader, CosignRequest,
+    CosignResponse, FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse, LogUpdate, Receipt, RenewRequest, RenewResponse,
     contribute_request,
     coordinator_server::{Coordinator, CoordinatorServer},
 };

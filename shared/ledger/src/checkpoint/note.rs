@@ -43,7 +43,8 @@ impl NoteSignature {
         &self.bytes
     }
 
-    fn parse(line: &str) -> Option<Self> {
+    /// The signature in a line, without its newline; none if it is no signature line.
+    pub fn parse(line: &str) -> Option<Self> {
         let (name, encoded) = line.strip_prefix("— ")?.split_once(' ')?;
         let decoded = STANDARD.decode(encoded).ok()?;
         let (id, signature) = decoded.split_first_chunk::<4>()?;

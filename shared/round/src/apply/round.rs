@@ -19,6 +19,7 @@ pub(super) fn opened(
     consortium: &mut Consortium,
     opened: &RoundOpened,
     at: Timestamp,
+    index: u64,
 ) -> Result<(), Violation> {
     let run = open_run(consortium, &opened.run)?;
     let Phase::ExpectRound(number) = run.phase else {
@@ -36,8 +37,14 @@ pub(super) fn opened(
     let cohort = consortium.expected(plan.cohort());
     field("round_opened.cohort", opened.cohort == cohort)?;
     let run = open_run(consortium, &opened.run)?;
-    run.phase =
-        Phase::Open(Round { number, cohort, deadline, extensions: 0, accepted: BTreeMap::new() });
+    run.phase = Phase::Open(Round {
+        number,
+        opened: index,
+        cohort,
+        deadline,
+        extensions: 0,
+        accepted: BTreeMap::new(),
+    });
     Ok(())
 }
 

@@ -122,6 +122,7 @@ fn phase(reader: &mut Reader<'_>) -> Result<Phase, SnapshotError> {
 fn round(reader: &mut Reader<'_>) -> Result<Round, SnapshotError> {
     Ok(Round {
         number: reader.u32()?,
+        opened: reader.u64()?,
         cohort: reader.list(Reader::institution)?,
         deadline: Timestamp::from_millis(reader.u64()?),
         extensions: reader.u32()?,

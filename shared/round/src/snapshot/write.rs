@@ -115,8 +115,9 @@ fn phase(writer: &mut Writer, phase: &Phase) {
 }
 
 fn round(writer: &mut Writer, round: &Round) {
-    let Round { number, cohort, deadline, extensions, accepted: arrived } = round;
+    let Round { number, opened, cohort, deadline, extensions, accepted: arrived } = round;
     writer.u32(*number);
+    writer.u64(*opened);
     writer.list(cohort, Writer::institution);
     writer.u64(deadline.as_millis());
     writer.u32(*extensions);

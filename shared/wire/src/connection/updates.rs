@@ -4,7 +4,9 @@ use tonic::Streaming;
 
 use crate::{
     Error,
-    limits::{CHECKPOINT_BYTES_MAX, LEAF_BYTES_MAX, LEAVES_PER_UPDATE_MAX},
+    limits::{
+        CHECKPOINT_BYTES_MAX, COSIGNED_PER_UPDATE_MAX, LEAF_BYTES_MAX, LEAVES_PER_UPDATE_MAX,
+    },
     proto::LogUpdate,
 };
 
@@ -32,6 +34,10 @@ impl Updates {
         let leaves = update.leaves.len();
         within("update's leaves", leaves, LEAVES_PER_UPDATE_MAX)?;
         within("checkpoint", update.checkpoint.len(), CHECKPOINT_BYTES_MAX)?;
+        within("update's cosigned checkpoints", update.cosigned.len(), COSIGNED_PER_UPDATE_MAX)?;
+        for note in &update.cosigned {
+            within("cosigned checkpoint", note.len(), CHECKPOINT_BYTES_MAX)?;
+        }
         for leaf in &update.leaves {
             within("leaf", leaf.len(), LEAF_BYTES_MAX)?;
         }

@@ -1,0 +1,138 @@
+//! The cosignatures of the members, as far as somebody waits for them.
+//!
+//! They prove nothing that the log needs, so they are not in it: who trains verifies them, and a lost one is given again when its member
+//! connects again. Kept are the newest checkpoints that followers were sent; the one that was cosigned last is on disk for the exports that
+//! are written after a restart.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ledger::checkpoint::{CheckpointError, LogIdentity, NoteSignature, SignedCheckpoint, witness_key};
+use ledger::record::Institution;
+use round::state::State;
+use tokio::sync::watch;
+use wire::limits::COSIGNED_PER_UPDATE_MAX;
+
+/// How many checkpoints wait for cosignatures.
+const WAITING_MAX: usize = 64;
+
+/// Checkpoints with the cosignatures that a round waits for, ascending by size.
+pub(crate) type Cosigned = Arc<[Arc<str>]>;
+
+/// What was cosigned by whom.
+pub(crate) struct Witnesses {
+    log: LogIdentity,
+    file: PathBuf,
+    waiting: Mutex<BTreeMap<u64, Waiting>>,
+    cosigned: watch::Sender<Cosigned>,
+}
+
+struct Waiting {
+    checkpoint: SignedCheckpoint,
+    by: BTreeSet<Institution>,
+}
+
+impl Witnesses {
+    /// For the log, with the cosigned checkpoint in `file` if one is there and it holds.
+    pub(crate) fn new(log: LogIdentity, file: PathBuf) -> Self {
+        let witnesses = Self {
+            log,
+            file,
+            waiting: Mutex::new(BTreeMap::new()),
+            cosigned: watch::Sender::new(Arc::new([])),
+        };
+        if let Ok(text) = std::fs::read_to_string(&witnesses.file)
+            && let Ok(checkpoint) = SignedCheckpoint::open(&text, &log)
+        {
+            let size = checkpoint.head().size;
+            let waiting = Waiting { checkpoint, by: BTreeSet::new() };
+            witnesses.waiting().insert(size, waiting);
+        }
+        witnesses
+    }
+
+    /// What to send to those who follow the log.
+    pub(crate) fn cosigned(&self) -> watch::Receiver<Cosigned> {
+        self.cosigned.subscribe()
+    }
+
+    /// Takes note of a checkpoint that somebody was sent and may cosign.
+    pub(crate) fn sent(&self, size: u64, text: &str) {
+        let mut waiting = self.waiting();
+        if waiting.contains_key(&size) {
+            return;
+        }
+        let Ok(checkpoint) = SignedCheckpoint::open(text, &self.log) else { return };
+        waiting.insert(size, Waiting { checkpoint, by: BTreeSet::new() });
+        while waiting.len() > WAITING_MAX {
+            waiting.pop_first();
+        }
+    }
+
+    /// Takes a member's cosignature of the checkpoint with `size` leaves; false if nobody waits for it. Everybody who follows the log gets
+    /// it once the open round has the quorum that its plan asks for.
+    pub(crate) fn take(
+        &self,
+        state: &State,
+        name: &Institution,
+        size: u64,
+        line: &NoteSignature,
+    ) -> Result<bool, CheckpointError> {
+        let member = state.consortium.as_ref().and_then(|consortium| consortium.active(name));
+        let Some(member) = member else { return Ok(false) };
+        let witness = witness_key(&self.log.genesis, name.as_str(), member.cosign_key)?;
+        let mut waiting = self.waiting();
+        let Some(known) = waiting.get_mut(&size) else { return Ok(false) };
+        known.checkpoint = known.checkpoint.with_cosignature(&self.log, &witness, line)?;
+        known.by.insert(name.clone());
+        self.keep(&known.checkpoint);
+        self.publish(state, &waiting);
+        Ok(true)
+    }
+
+    /// The checkpoint over exactly `size` leaves with the cosignatures that it has.
+    pub(crate) fn of(&self, size: u64) -> Option<String> {
+        self.waiting().get(&size).map(|known| known.checkpoint.text().to_owned())
+    }
+
+    /// Publishes what the open round waits for, unless it is published or not enough yet.
+    fn publish(&self, state: &State, waiting: &BTreeMap<u64, Waiting>) {
+        let (Some(run), Some(round)) = (state.run(), state.round()) else { return };
+        let quorum = run.plan.text().schedule.witness_quorum as usize;
+        let after = || waiting.range(round.opened.saturating_add(1)..);
+        let mut by: BTreeSet<&Institution> = after().flat_map(|(_, known)| &known.by).collect();
+        by.retain(|name| run.plan.participant(name).is_some());
+        if quorum == 0 || by.len() < quorum {
+            return;
+        }
+        self.cosigned.send_if_modified(|published| {
+            let enough = published.iter().any(|text| size_of(text) > Some(round.opened));
+            if enough {
+                return false;
+            }
+            let cosigned = after().map(|(_, known)| known).filter(|known| !known.by.is_empty());
+            let texts = cosigned.map(|known| Arc::from(known.checkpoint.text()));
+            *published = texts.take(COSIGNED_PER_UPDATE_MAX).collect();
+            true
+        });
+    }
+
+    /// Keeps the checkpoint for exports after a restart. It is public and can be had again: whether it arrives does not matter.
+    fn keep(&self, checkpoint: &SignedCheckpoint) {
+        let temporary = self.file.with_extension("tmp");
+        let written = std::fs::write(&temporary, checkpoint.text());
+        if let Err(error) = written.and_then(|()| std::fs::rename(&temporary, &self.file)) {
+            tracing::warn!(%error, "the cosigned checkpoint could not be kept");
+        }
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The size in a checkpoint's second line.
+fn size_of(text: &str) -> Option<u64> {
+    text.lines().nth(1)?.parse().ok()
+}
