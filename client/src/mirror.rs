@@ -112,6 +112,9 @@ impl<S: LogStore> Mirror<S> {
     /// [`MirrorError::Tampered`] if it does not.
     pub fn check_extends(&self, earlier: &SignedCheckpoint) -> Answer<(), S> {
         let head = earlier.head();
+        if head.size > self.frontier.size() {
+            return Err(self.contradicted("the log is shorter than before", earlier));
+        }
         match root_at(&self.store, head.size) {
             Ok(root) if root == head.root => Ok(()),
             Ok(_) => Err(self.contradicted("the log has another history than before", earlier)),

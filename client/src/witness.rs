@@ -59,7 +59,8 @@ impl Witness {
         let text = read_text(&path)?.unwrap_or_default();
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
         let newest = whole.lines().next_back().map(|line| {
-            let note: String = serde_json::from_str(line).map_err(|error| damaged(error.to_string()))?;
+            let note: String =
+                serde_json::from_str(line).map_err(|error| damaged(error.to_string()))?;
             SignedCheckpoint::open(&note, log).map_err(|error| damaged(error.to_string()))
         });
         let newest = newest.transpose()?;

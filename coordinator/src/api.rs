@@ -27,7 +27,8 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 use wire::proto::{
     ApproveRequest, BlobChunk, ContributeRequest, Coordinator, CosignRequest, CosignResponse,
-    FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse, LogUpdate, Receipt, RenewRequest, RenewResponse,
+    FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse, LogUpdate, Receipt, RenewRequest,
+    RenewResponse,
 };
 
 use crate::governance::{Certificates, Invitations};
@@ -100,8 +101,7 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
         let line = NoteSignature::parse(&request.line)
             .ok_or_else(|| Status::invalid_argument("expected a signature line of a note"))?;
         let published = Arc::clone(&self.published.borrow());
-        let taken =
-            self.witnesses.take(&published.state, &caller.institution, request.size, &line);
+        let taken = self.witnesses.take(&published.state, &caller.institution, request.size, &line);
         match taken {
             Ok(taken) => {
                 tracing::debug!(by = %caller.institution, size = request.size, taken, "cosigned");

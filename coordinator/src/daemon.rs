@@ -83,7 +83,7 @@ fn assemble(directory: &Directory) -> Result<Assembled, Error> {
     let (requests, inbox) = sync_channel(INBOX_MAX);
     let (jobs, job_queue) = channel();
     let identity = LogIdentity { genesis, key: keys.log.public() };
-    let witnesses = Arc::new(Witnesses::new(identity, directory.cosigned()));
+    let witnesses = Arc::new(Witnesses::new(identity));
     let aggregator = Aggregator::new(blobs.clone(), job_queue, requests.clone());
     let (sequencer, window) = Sequencer::new(Parts {
         log,

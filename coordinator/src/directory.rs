@@ -7,7 +7,6 @@
 //! settings.json          where to listen, under which names, what kind of certificates to issue
 //! invitations/           one file an invitation, named by the SHA-256 of its secret; mode 0600
 //! certificates/          one file a certificate issued, named by its serial number
-//! cosigned               the newest checkpoint with cosignatures; a copy of what members gave
 //! control.sock           commands, while the coordinator runs
 //! ```
 
@@ -59,10 +58,6 @@ impl Directory {
     /// The control socket.
     pub fn control(&self) -> PathBuf {
         self.root.join("control.sock")
-    }
-
-    pub(crate) fn cosigned(&self) -> PathBuf {
-        self.root.join("cosigned")
     }
 
     pub(crate) fn invitations(&self) -> PathBuf {

@@ -1,14 +1,14 @@
 //! The cosignatures of the members, as far as somebody waits for them.
 //!
-//! They prove nothing that the log needs, so they are not in it: who trains verifies them, and a lost one is given again when its member
-//! connects again. Kept are the newest checkpoints that followers were sent; the one that was cosigned last is on disk for the exports that
-//! are written after a restart.
+//! They prove nothing that the log needs, so they are not in it: who trains verifies them, and after a restart each member gives its own
+//! again when it connects. Kept in memory are those of the newest checkpoints that followers were sent.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ledger::checkpoint::{CheckpointError, LogIdentity, NoteSignature, SignedCheckpoint, witness_key};
+use ledger::checkpoint::{
+    CheckpointError, LogIdentity, NoteSignature, SignedCheckpoint, witness_key,
+};
 use ledger::record::Institution;
 use round::state::State;
 use tokio::sync::watch;
@@ -23,7 +23,6 @@ pub(crate) type Cosigned = Arc<[Arc<str>]>;
 /// What was cosigned by whom.
 pub(crate) struct Witnesses {
     log: LogIdentity,
-    file: PathBuf,
     waiting: Mutex<BTreeMap<u64, Waiting>>,
     cosigned: watch::Sender<Cosigned>,
 }
@@ -34,22 +33,13 @@ struct Waiting {
 }
 
 impl Witnesses {
-    /// For the log, with the cosigned checkpoint in `file` if one is there and it holds.
-    pub(crate) fn new(log: LogIdentity, file: PathBuf) -> Self {
-        let witnesses = Self {
+    /// Nothing is cosigned yet.
+    pub(crate) fn new(log: LogIdentity) -> Self {
+        Self {
             log,
-            file,
             waiting: Mutex::new(BTreeMap::new()),
             cosigned: watch::Sender::new(Arc::new([])),
-        };
-        if let Ok(text) = std::fs::read_to_string(&witnesses.file)
-            && let Ok(checkpoint) = SignedCheckpoint::open(&text, &log)
-        {
-            let size = checkpoint.head().size;
-            let waiting = Waiting { checkpoint, by: BTreeSet::new() };
-            witnesses.waiting().insert(size, waiting);
         }
-        witnesses
     }
 
     /// What to send to those who follow the log.
@@ -86,7 +76,6 @@ impl Witnesses {
         let Some(known) = waiting.get_mut(&size) else { return Ok(false) };
         known.checkpoint = known.checkpoint.with_cosignature(&self.log, &witness, line)?;
         known.by.insert(name.clone());
-        self.keep(&known.checkpoint);
         self.publish(state, &waiting);
         Ok(true)
     }
@@ -116,15 +105,6 @@ impl Witnesses {
             *published = texts.take(COSIGNED_PER_UPDATE_MAX).collect();
             true
         });
-    }
-
-    /// Keeps the checkpoint for exports after a restart. It is public and can be had again: whether it arrives does not matter.
-    fn keep(&self, checkpoint: &SignedCheckpoint) {
-        let temporary = self.file.with_extension("tmp");
-        let written = std::fs::write(&temporary, checkpoint.text());
-        if let Err(error) = written.and_then(|()| std::fs::rename(&temporary, &self.file)) {
-            tracing::warn!(%error, "the cosigned checkpoint could not be kept");
-        }
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Waiting>> {

@@ -153,7 +153,9 @@ impl Facts {
     /// plan with a key that the bank's policy was asked about, so members that an operator invents witness nothing.
     fn witnesses(&self, plan: &Plan, opened: u64) -> usize {
         let cosigned = self.cosigned.iter().filter(|(_, size)| **size > opened);
-        cosigned.filter(|(name, _)| plan.participant(name).is_some()).count()
+        let consortium = self.state.consortium.as_ref();
+        let active = |name| consortium.is_some_and(|consortium| consortium.active(name).is_some());
+        cosigned.filter(|(name, _)| plan.participant(name).is_some() && active(name)).count()
     }
 
     /// The round that waits for contributions, if one does.

@@ -61,7 +61,8 @@ pub(super) fn next_duty<S: LogStore>(
                 }
             }
             OpenWork::Recompute(interrupted) => {
-                if let Some(round) = is_open(interrupted.request()).filter(OpenRound::is_witnessed) {
+                if let Some(round) = is_open(interrupted.request()).filter(OpenRound::is_witnessed)
+                {
                     recompute = Some(Duty::Recompute { interrupted, round });
                 }
             }

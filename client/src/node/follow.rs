@@ -104,17 +104,20 @@ fn take(node: &Node, update: &LogUpdate) -> Result<Taken, ClientError> {
     let leaves = update.leaves.iter().map(|leaf| leaf.to_vec());
     // The locks are taken in one order everywhere: the copy of the log, then the ledger.
     let mut mirror = node.mirror();
+    // Otherwise the leaves before these wait since an earlier update.
+    let whole = update.first == mirror.head().size;
     let advanced = mirror.take(leaves, Some(checkpoint).filter(|text| !text.is_empty()))?;
     for note in &update.cosigned {
-        let note = std::str::from_utf8(note).map_err(|error| ClientError::Update(error.to_string()))?;
+        let note =
+            std::str::from_utf8(note).map_err(|error| ClientError::Update(error.to_string()))?;
         mirror.witness(note)?;
     }
     if !advanced {
         return Ok(Taken { advanced: !update.cosigned.is_empty(), cosigned: None });
     }
     // Contributions come in one by one and end with a Closed: nobody waits for their cosignatures.
-    let only_accepted = !update.leaves.is_empty()
-        && update.leaves.iter().all(|leaf| is_accepted(leaf));
+    let only_accepted =
+        whole && !update.leaves.is_empty() && update.leaves.iter().all(|leaf| is_accepted(leaf));
     let cosigned = if only_accepted {
         None
     } else {

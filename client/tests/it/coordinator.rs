@@ -6,16 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use client::clock;
-use ledger::checkpoint::SignedCheckpoint;
+use ledger::checkpoint::{LogIdentity, NoteSignature, SignedCheckpoint, witness_key};
 use ledger::digest::{Digest, sha256};
 use ledger::log_store::LogStore;
 use ledger::memory::MemoryLog;
 use ledger::record::{
-    Approval, Body, Canonical, Contribution, Genesis, Leaf, MemberAdded, QuorumRule, Text,
+    Approval, Body, Canonical, Contribution, Genesis, Institution, Leaf, MemberAdded, QuorumRule,
+    Text,
 };
-use ledger::signing::{Signature, SigningKey};
+use ledger::signing::{Signature, SigningKey, VerifierKey};
 use ledger::time::Timestamp;
-use ledger::tree::inclusion_proof;
+use ledger::tree::{Head, inclusion_proof};
 use ring::rand::SystemRandom;
 use round::decide::{Draft, NewModel, Work, work};
 use round::initialization::initial_weights;
@@ -63,6 +64,12 @@ pub(crate) struct Core {
     pub(crate) vectors: Vec<Vec<u8>>,
     pub(crate) fetched: u32,
     pub(crate) renewed: u32,
+    /// Who cosigned the checkpoint of which size, with which line.
+    pub(crate) cosigned: Vec<(String, u64, String)>,
+    /// Cosigned checkpoints that followers are sent.
+    pub(crate) notes: Vec<String>,
+    /// Whether followers are sent every cosignature of the log's head.
+    pub(crate) follow_up: bool,
     pub(crate) faults: Faults,
     offset_ms: u64,
 }
@@ -113,6 +120,9 @@ impl Core {
             vectors: vec![],
             fetched: 0,
             renewed: 0,
+            cosigned: vec![],
+            notes: vec![],
+            follow_up: false,
             faults: Faults::default(),
             offset_ms: 0,
         };
@@ -177,7 +187,33 @@ impl Core {
     }
 
     pub(crate) fn checkpoint(&self) -> SignedCheckpoint {
-        SignedCheckpoint::sign(&self.genesis, self.log.head(), &self.log_key).unwrap()
+        self.sign(self.log.head())
+    }
+
+    /// Any head, signed by the log's key.
+    pub(crate) fn sign(&self, head: Head) -> SignedCheckpoint {
+        SignedCheckpoint::sign(&self.genesis, head, &self.log_key).unwrap()
+    }
+
+    pub(crate) fn identity(&self) -> LogIdentity {
+        LogIdentity { genesis: self.genesis, key: self.log_key.public() }
+    }
+
+    /// The key that a member cosigns with.
+    pub(crate) fn witness(&self, name: &str) -> VerifierKey {
+        let members = &self.state.consortium.as_ref().unwrap().members;
+        let key = members[&name.parse::<Institution>().unwrap()].cosign_key;
+        witness_key(&self.genesis, name, key).unwrap()
+    }
+
+    /// The log's head with every cosignature that was handed in for it.
+    fn cosigned(&self) -> String {
+        let (mut note, size) = (self.checkpoint(), self.log.head().size);
+        for (name, _, line) in self.cosigned.iter().filter(|(_, of, _)| *of == size) {
+            let line = NoteSignature::parse(line).unwrap();
+            note = note.with_cosignature(&self.identity(), &self.witness(name), &line).unwrap();
+        }
+        note.text().to_owned()
     }
 
     fn receipt(&self, index: u64) -> Receipt {
@@ -402,7 +438,14 @@ impl Coordinator for Service {
                     let checkpoint = core.checkpoint().text().as_bytes().to_vec();
                     let first = sent;
                     sent += leaves.len() as u64;
-                    chunk::updates(first, leaves, checkpoint.into())
+                    let mut updates = chunk::updates(first, leaves, checkpoint.into());
+                    let mut notes = core.notes.clone();
+                    notes.extend(core.follow_up.then(|| core.cosigned()));
+                    if !notes.is_empty() {
+                        let cosigned = notes.into_iter().map(Into::into).collect();
+                        updates.push(LogUpdate { first: sent, cosigned, ..LogUpdate::default() });
+                    }
+                    updates
                 };
                 for update in updates {
                     if sender.send(Ok(update)).await.is_err() {
@@ -487,5 +530,16 @@ impl Coordinator for Service {
         let index = core.ask(ask).map_err(|refusal| refused(&refusal))?;
         self.tell();
         Ok(Response::new(core.receipt(index)))
+    }
+
+    async fn cosign(
+        &self,
+        request: Request<CosignRequest>,
+    ) -> Result<Response<CosignResponse>, Status> {
+        let caller = server::caller(&request)?.identity.institution().to_owned();
+        let CosignRequest { size, line } = request.into_inner();
+        self.core().cosigned.push((caller, size, line));
+        self.tell();
+        Ok(Response::new(CosignResponse {}))
     }
 }

@@ -19,4 +19,5 @@ mod refusals;
 mod rounds;
 mod seen;
 mod sensitivity;
+mod witness;
 mod world;

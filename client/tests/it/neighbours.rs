@@ -28,6 +28,9 @@ const ATTEMPTS: u32 = 3;
 struct Outside {
     /// Each call in order: path, headers, kind and length of its messages.
     calls: Vec<(Vec<String>, Vec<String>)>,
+    /// The same of the cosignatures, and of which sizes they are.
+    cosignatures: Vec<Vec<String>>,
+    cosigned: Vec<u64>,
     connections: usize,
     /// The slot in which each contribution starts, by the coordinator's clock, from the push of its round.
     slots: Vec<u128>,
@@ -120,6 +123,13 @@ fn outside(fake: &Fake, bank: &Bank, ended: ExitStatus) -> Outside {
     let leaves = core.log.leaves(0..core.log.head().size).unwrap();
     Outside {
         connections: Call::connections(&calls),
+        cosignatures: fake
+            .seen
+            .cosignatures()
+            .into_iter()
+            .map(|c| without_address(c.head))
+            .collect(),
+        cosigned: core.cosigned.iter().map(|(_, size, _)| *size).collect(),
         slots: slots(&calls),
         leaves: leaves.into_iter().map(|leaf| leaf.into_vec().len()).collect(),
         vectors: core.vectors.iter().map(Vec::len).collect(),

@@ -21,6 +21,7 @@ fn open_round(fake: &Fake) -> OpenRound {
         plan: std::sync::Arc::clone(&run.plan),
         number: round.number,
         model: run.model.unwrap().theta,
+        witnesses: 0,
         expects_us: true,
     }
 }

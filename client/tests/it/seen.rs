@@ -28,20 +28,30 @@ pub(crate) struct Call {
 
 /// Everything since the recording began.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Seen(Arc<Mutex<Vec<Call>>>);
+pub(crate) struct Seen {
+    calls: Arc<Mutex<Vec<Call>>>,
+    /// Cosignatures, which are handed in beside everything else.
+    cosignatures: Arc<Mutex<Vec<Call>>>,
+}
 
 impl Seen {
     pub(crate) fn calls(&self) -> Vec<Call> {
-        self.0.lock().unwrap().clone()
+        self.calls.lock().unwrap().clone()
+    }
+
+    /// The calls that hand in a cosignature.
+    pub(crate) fn cosignatures(&self) -> Vec<Call> {
+        self.cosignatures.lock().unwrap().clone()
     }
 
     pub(crate) fn clear(&self) {
-        self.0.lock().unwrap().clear();
+        self.calls.lock().unwrap().clear();
+        self.cosignatures.lock().unwrap().clear();
     }
 
     /// Adds to the newest call: a bank makes one after the other.
     pub(crate) fn message(&self, what: impl Into<String>) {
-        if let Some(call) = self.0.lock().unwrap().last_mut() {
+        if let Some(call) = self.calls.lock().unwrap().last_mut() {
             call.messages.push(what.into());
         }
     }
@@ -97,7 +107,9 @@ impl<S: Service<http::Request<Body>>> Service<http::Request<Body>> for Recorded<
         let mut head = vec![format!("{} {}", request.method(), request.uri().path())];
         head.extend(request.headers().iter().map(|(name, value)| format!("{name}: {value:?}")));
         let call = Call { at: Instant::now(), remote, head, messages: vec![] };
-        self.1.0.lock().unwrap().push(call);
+        let cosigns = request.uri().path().ends_with("/Cosign");
+        let list = if cosigns { &self.1.cosignatures } else { &self.1.calls };
+        list.lock().unwrap().push(call);
         self.0.call(request)
     }
 }

@@ -34,6 +34,11 @@ impl Fold {
         }
     }
 
+    /// What the leaves so far add up to.
+    pub(crate) const fn state(&self) -> &State {
+        &self.state
+    }
+
     /// Folds the next leaf: it must follow from those before it, and so must the blobs it names.
     pub(crate) fn leaf(
         &mut self,

@@ -8,6 +8,7 @@
 mod account;
 mod blobs;
 pub mod cli;
+mod cosignatures;
 mod directory;
 pub mod export;
 mod finding;

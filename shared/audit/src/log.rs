@@ -17,6 +17,7 @@ pub(crate) struct Log<'a> {
     directory: &'a Directory,
     identity: LogIdentity,
     head: Head,
+    checkpoint: SignedCheckpoint,
     nodes: Nodes,
 }
 
@@ -34,8 +35,9 @@ pub(crate) fn identity(directory: &Directory) -> Result<LogIdentity, Finding> {
 impl<'a> Log<'a> {
     /// Reads the whole log once: checkpoint, leaves, root, every tile, and that no other is there.
     pub(crate) fn open(directory: &'a Directory, identity: LogIdentity) -> Result<Self, Finding> {
-        let head = checkpoint(directory, &identity)?;
-        let mut log = Self { directory, identity, head, nodes: Nodes::default() };
+        let checkpoint = checkpoint(directory, &identity)?;
+        let head = checkpoint.head();
+        let mut log = Self { directory, identity, head, checkpoint, nodes: Nodes::default() };
         for tile in entry_tiles(head.size) {
             for leaf in log.bundle(&tile)? {
                 log.nodes.push(leaf.as_slice());
@@ -55,6 +57,11 @@ impl<'a> Log<'a> {
     /// Its signed head.
     pub(crate) const fn head(&self) -> Head {
         self.head
+    }
+
+    /// The note that signs it. Its other signature lines are not verified yet.
+    pub(crate) const fn checkpoint(&self) -> &SignedCheckpoint {
+        &self.checkpoint
     }
 
     /// Its tree.
@@ -126,17 +133,13 @@ impl<'a> Log<'a> {
     }
 }
 
-/// The head that the log's key signed, and nobody else.
-fn checkpoint(directory: &Directory, identity: &LogIdentity) -> Result<Head, Finding> {
+/// The head that the log's key signed.
+fn checkpoint(directory: &Directory, identity: &LogIdentity) -> Result<SignedCheckpoint, Finding> {
     let wrong =
         |found: &dyn std::fmt::Display| Kind::Tampered.at(CHECKPOINT, "a signed head", found);
     let bytes = directory.read(CHECKPOINT, CHECKPOINT_BYTES_MAX)?;
     let text = String::from_utf8(bytes).map_err(|error| wrong(&error))?;
-    let checkpoint = SignedCheckpoint::open(&text, identity).map_err(|error| wrong(&error))?;
-    match checkpoint.other_signatures() {
-        [] => Ok(checkpoint.head()),
-        [other, ..] => Err(wrong(&format!("an unknown signature line of {:?}", other.name()))),
-    }
+    SignedCheckpoint::open(&text, identity).map_err(|error| wrong(&error))
 }
 
 fn entry_tiles(size: u64) -> impl Iterator<Item = Tile> {

@@ -16,6 +16,7 @@ use privacy::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::cosignatures;
 use crate::directory::Directory;
 use crate::export::{GENESIS, HEADS};
 use crate::finding::{Finding, Kind};
@@ -141,6 +142,7 @@ fn run(
         return Err(Kind::Tampered.at(GENESIS, expected, identity.genesis));
     }
     let log = Log::open(&directory, identity)?;
+    cosignatures::check(log.checkpoint(), log.identity(), None)?;
     report.entries = log.head().size;
     let state = fold(&log)?;
     let opened = state.opened();

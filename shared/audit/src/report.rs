@@ -20,6 +20,8 @@ pub struct Report {
     /// True if the caller named the genesis digest: without it the export is consistent in itself,
     /// but may be another consortium's.
     pub anchored: bool,
+    /// Which members cosigned the checkpoint of the export.
+    pub cosigned_by: Vec<String>,
     /// How many receipts were found in the log.
     pub receipts: u64,
     /// The runs, in the order in which they were started.

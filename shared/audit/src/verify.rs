@@ -6,6 +6,7 @@ use ledger::digest::Digest;
 use ledger::record::Leaf;
 
 use crate::blobs::Blobs;
+use crate::cosignatures;
 use crate::directory::Directory;
 use crate::export::GENESIS;
 use crate::finding::{Finding, Kind};
@@ -55,6 +56,7 @@ fn run(path: &Path, options: &Options, report: &mut Report) -> Result<(), Findin
             .map_err(|error| Kind::Tampered.at(format!("leaf {index}"), "a record", error))?;
         fold.leaf(index, &leaf, &mut blobs)?;
     }
+    report.cosigned_by = cosignatures::check(log.checkpoint(), log.identity(), Some(fold.state()))?;
     let missing = blobs.finish()?;
     fold.report(report)?;
     missing.map_or(Ok(()), Err)

@@ -18,8 +18,8 @@ use thiserror::Error;
 use crate::digest::Digest;
 use crate::signing::{Algorithm, PublicKey, Signature, SigningKey, VerifierKey, VerifierKeyError};
 use crate::tree::Head;
-use note::Note;
 pub use cosignature::{Cosignature, witness_key};
+use note::Note;
 pub use note::NoteSignature;
 
 /// The most bytes a checkpoint may have: room for hundreds of cosignatures.

@@ -33,8 +33,9 @@ use wire::{
     connection::Upload,
     limits,
     proto::{
-        ApproveRequest, BlobChunk, ContributeRequest, Coordinator, FetchBlobRequest, FollowRequest,
-        JoinRequest, JoinResponse, LogUpdate, Receipt, RenewRequest, RenewResponse,
+        ApproveRequest, BlobChunk, ContributeRequest, Coordinator, CosignRequest, CosignResponse,
+        FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse, LogUpdate, Receipt,
+        RenewRequest, RenewResponse,
     },
     server,
     tls::{AcceptLimits, Acceptor, ClientTls, ServerMaterial, ServerTls, system_clock},
@@ -228,5 +229,9 @@ impl Coordinator for Sink {
 
     async fn approve(&self, _: Request<ApproveRequest>) -> Result<Response<Receipt>, Status> {
         Ok(Response::new(Receipt::default()))
+    }
+
+    async fn cosign(&self, _: Request<CosignRequest>) -> Result<Response<CosignResponse>, Status> {
+        Ok(Response::new(CosignResponse {}))
     }
 }

@@ -10,8 +10,8 @@ use crate::{
     digest::sha256,
     limits,
     proto::{
-        ApproveRequest, CosignRequest, FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse, Receipt,
-        RenewRequest, RenewResponse, generated::coordinator_client::CoordinatorClient,
+        ApproveRequest, CosignRequest, FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse,
+        Receipt, RenewRequest, RenewResponse, generated::coordinator_client::CoordinatorClient,
     },
     tls::ClientTls,
 };

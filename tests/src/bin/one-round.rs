@@ -56,6 +56,7 @@ impl Bank {
             plan: Arc::clone(&self.plan),
             number,
             model: sha256(&self.theta),
+            witnesses: 0,
             expects_us: true,
         }
     }

@@ -3,6 +3,7 @@
 
 mod any;
 mod cli;
+mod cosigned;
 mod honest;
 mod large;
 mod lies;

@@ -28,9 +28,9 @@ const ROUNDS: u32 = 3;
 
 pub(crate) struct Keys {
     operator: SigningKey,
-    log: SigningKey,
-    record: Vec<SigningKey>,
-    cosign: Vec<SigningKey>,
+    pub(crate) log: SigningKey,
+    pub(crate) record: Vec<SigningKey>,
+    pub(crate) cosign: Vec<SigningKey>,
 }
 
 pub(crate) static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys {

@@ -3,12 +3,11 @@
 //! A witness signs `cosignature/v1`, a line with its clock in seconds, and the checkpoint's three lines. It says: I have seen no head of this
 //! log that this one does not extend. The signature line holds the time as 8 bytes, then the 64 bytes of Ed25519.
 
-use super::{SignedCheckpoint, body_text};
-use crate::checkpoint::{CheckpointError, LogIdentity, NoteSignature};
-use crate::digest::Digest;
-use crate::signing::{
-    Algorithm, PublicKey, Signature, SigningKey, VerifierKey, VerifierKeyError,
+use super::{
+    CHECKPOINT_BYTES_MAX, CheckpointError, LogIdentity, NoteSignature, SignedCheckpoint, body_text,
 };
+use crate::digest::Digest;
+use crate::signing::{Algorithm, PublicKey, Signature, SigningKey, VerifierKey, VerifierKeyError};
 
 /// A cosignature that was made here, or verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +69,7 @@ impl SignedCheckpoint {
     ///
     /// # Errors
     ///
-    /// [`CheckpointError::BadCosignature`] if it does not verify.
+    /// [`CheckpointError::BadCosignature`] if it does not verify, [`CheckpointError::Malformed`] if the note would be too long.
     pub fn with_cosignature(
         &self,
         log: &LogIdentity,
@@ -87,7 +86,14 @@ impl SignedCheckpoint {
         // One order, whoever came first.
         others.sort_by(|a, b| a.name().cmp(b.name()).then(a.id().cmp(&b.id())));
         let lines = core::iter::once(&self.own).chain(&others).map(ToString::to_string);
-        let text = format!("{}\n{}\n", body_text(&log.origin(), &self.head), lines.collect::<Vec<_>>().join("\n"));
+        let text = format!(
+            "{}\n{}\n",
+            body_text(&log.origin(), &self.head),
+            lines.collect::<Vec<_>>().join("\n")
+        );
+        if text.len() > CHECKPOINT_BYTES_MAX {
+            return Err(CheckpointError::Malformed("more than 64 KiB"));
+        }
         Ok(Self { head: self.head, text, own: self.own.clone(), others })
     }
 

@@ -1,6 +1,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ledger::checkpoint::{CheckpointError, LogIdentity, SignedCheckpoint};
+use ledger::checkpoint::{
+    CheckpointError, LogIdentity, NoteSignature, SignedCheckpoint, witness_key,
+};
 use ledger::tree::Head;
 use proptest::prelude::*;
 
@@ -90,5 +92,55 @@ proptest! {
         if let Ok(text) = String::from_utf8(bytes) {
             prop_assert!(SignedCheckpoint::open(&text, &identity()).is_err());
         }
+    }
+}
+
+/// The line of a witness, made here from the words of the specification.
+fn by_hand(witness: &ledger::signing::VerifierKey, time: u64) -> String {
+    let body = signed().text().split_once("\n\n").unwrap().0.to_owned();
+    let message = format!("cosignature/v1\ntime {time}\n{body}\n");
+    let signature = key(7).sign(message.as_bytes());
+    let id = witness.id().to_be_bytes();
+    let bytes = [&id[..], &time.to_be_bytes(), signature.as_bytes()].concat();
+    assert_eq!(bytes.len(), 76);
+    format!("— {} {}", witness.name(), STANDARD.encode(bytes))
+}
+
+#[test]
+fn a_cosignature_is_the_line_of_the_specification() {
+    let witness = witness_key(&digest(0), "north", key(7).public()).unwrap();
+    assert_eq!(witness.name(), format!("counterfoil/{}/north", digest(0)));
+    let made = signed().cosign(&identity(), &witness, &key(7), 1_679_315_147);
+    assert_eq!(made.line().to_string(), by_hand(&witness, 1_679_315_147));
+    let note = signed().with_cosignature(&identity(), &witness, made.line()).unwrap();
+    let read = SignedCheckpoint::open(note.text(), &identity()).unwrap();
+    let found = read.cosignature(&identity(), &witness).unwrap().unwrap();
+    assert_eq!((found.time(), read.head()), (1_679_315_147, signed().head()));
+    // A later one by the same witness takes its place.
+    let later = NoteSignature::parse(&by_hand(&witness, 1_679_315_148)).unwrap();
+    let note = note.with_cosignature(&identity(), &witness, &later).unwrap();
+    assert_eq!(note.other_signatures(), [later]);
+}
+
+#[test]
+fn a_cosignature_of_another_head_time_key_or_name_is_refused() {
+    let witness = witness_key(&digest(0), "north", key(7).public()).unwrap();
+    let bad = |line: &NoteSignature| {
+        let refused = signed().with_cosignature(&identity(), &witness, line).unwrap_err();
+        assert!(matches!(refused, CheckpointError::BadCosignature(_)), "{refused}");
+    };
+    let head = Head { size: 70_001, root: digest(1) };
+    let other = SignedCheckpoint::sign(&digest(0), head, &key(9)).unwrap();
+    bad(other.cosign(&identity(), &witness, &key(7), 5).line());
+    bad(signed().cosign(&identity(), &witness, &key(6), 5).line());
+    let south = witness_key(&digest(0), "south", key(7).public()).unwrap();
+    bad(signed().cosign(&identity(), &south, &key(7), 5).line());
+    let good = signed().cosign(&identity(), &witness, &key(7), 5);
+    for at in 0..72 {
+        let mut bytes = good.line().bytes().to_vec();
+        bytes[at] ^= 1;
+        let id = witness.id().to_be_bytes();
+        let line = format!("— {} {}", witness.name(), STANDARD.encode([&id[..], &bytes].concat()));
+        bad(&NoteSignature::parse(&line).unwrap());
     }
 }

@@ -49,7 +49,12 @@ fn schedule(schedule: &ScheduleSpec, cohort: usize) -> Result<(), PlanError> {
     within("schedule.extension_ms", schedule.extension_ms, 1, limits::DURATION_MS_MAX)?;
     within("schedule.extensions_max", u64::from(schedule.extensions_max), 0, 1_000_000)?;
     // Banks that follow the log cosign, whether they train or not: as many as close a round can open it.
-    within("schedule.witness_quorum", u64::from(schedule.witness_quorum), 0, u64::from(schedule.quorum))?;
+    within(
+        "schedule.witness_quorum",
+        u64::from(schedule.witness_quorum),
+        0,
+        u64::from(schedule.quorum),
+    )?;
     within(
         "schedule.keep_contributions_rounds",
         u64::from(schedule.keep_contributions_rounds),

@@ -235,7 +235,7 @@ const RULES: [(&str, &str, &str); 68] = [
     ("slot_ms = 1000", "slot_ms = 0", "schedule.slot_ms"),
     ("deadline_ms = 20000", "deadline_ms = 2592000001", "schedule.deadline_ms"),
     ("quorum = 2\nwit", "quorum = 4\nwit", "schedule.quorum"),
-    ("witness_quorum = 0", "witness_quorum = 1", "schedule.witness_quorum"),
+    ("witness_quorum = 0", "witness_quorum = 3", "schedule.witness_quorum"),
     (
         "keep_contributions_rounds = 1",
         "keep_contributions_rounds = 0",

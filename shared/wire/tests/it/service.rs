@@ -103,4 +103,8 @@ impl Coordinator for TestService {
         let request = request.into_inner();
         Ok(Response::new(Receipt { leaf: request.approval, ..Default::default() }))
     }
+
+    async fn cosign(&self, _: Request<CosignRequest>) -> Result<Response<CosignResponse>, Status> {
+        Ok(Response::new(CosignResponse {}))
+    }
 }

@@ -218,7 +218,7 @@ async fn a_drip_is_cut_off() {
 async fn the_log_arrives_in_order_up_to_the_message_that_breaks_it() {
     let leaves: Vec<_> = (0..5).map(|i| noise(i + 1)).collect();
     let mut sent = updates(3, leaves.clone(), Bytes::from_static(b"checkpoint"));
-    sent.push(LogUpdate { first: 9, leaves: vec![noise(1)], checkpoint: Bytes::new() });
+    sent.push(LogUpdate { first: 9, leaves: vec![noise(1)], ..LogUpdate::default() });
     let (_world, _served, connection) =
         serving(TestService { updates: sent, ..TestService::default() }).await;
     let mut log = soon(connection.follow(3)).await.unwrap();
@@ -233,9 +233,9 @@ async fn the_log_arrives_in_order_up_to_the_message_that_breaks_it() {
 
 #[tokio::test]
 async fn updates_beyond_the_limits_are_refused() {
-    let long = LogUpdate { first: 0, leaves: vec![noise(65_537)], checkpoint: Bytes::new() };
-    let many = LogUpdate { first: 0, leaves: vec![noise(1); 4097], checkpoint: Bytes::new() };
-    let note = LogUpdate { first: 0, leaves: vec![], checkpoint: noise(65_537) };
+    let long = LogUpdate { first: 0, leaves: vec![noise(65_537)], ..LogUpdate::default() };
+    let many = LogUpdate { first: 0, leaves: vec![noise(1); 4097], ..LogUpdate::default() };
+    let note = LogUpdate { first: 0, checkpoint: noise(65_537), ..LogUpdate::default() };
     for update in [long, many, note] {
         let (_world, _served, connection) =
             serving(TestService { updates: vec![update], ..TestService::default() }).await;
