@@ -27,8 +27,10 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 use wire::proto::{
     ApproveRequest, BlobChunk, ContributeRequest, Coordinator, CosignRequest, CosignResponse,
-    FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse, LogUpdate, Receipt, RenewRequest, RenewResponse,
+    FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse, LogUpdate, Receipt, RenewRequest,
+    RenewResponse,
 };
+use wire::tls::PeerCertificate;
 
 use crate::governance::{Certificates, Invitations};
 use crate::library::Library;
@@ -54,16 +56,20 @@ pub(crate) struct Service<B> {
 }
 
 /// A member that calls.
-struct Caller {
-    institution: Institution,
-    role: Role,
+pub(crate) struct Caller {
+    pub(crate) institution: Institution,
+    pub(crate) role: Role,
 }
 
 impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
     /// The member behind a request: named by its certificate, active in the roster, with this very
     /// TLS key.
     fn member<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
-        let certificate = wire::server::caller(request)?;
+        self.caller(wire::server::caller(request)?)
+    }
+
+    /// The member behind a certificate, as the roster is now.
+    pub(crate) fn caller(&self, certificate: &PeerCertificate) -> Result<Caller, Status> {
         let refused = || Status::permission_denied("not an active member of this consortium");
         let institution =
             Institution::new(certificate.identity.institution()).map_err(|_| refused())?;
@@ -100,8 +106,7 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
         let line = NoteSignature::parse(&request.line)
             .ok_or_else(|| Status::invalid_argument("expected a signature line of a note"))?;
         let published = Arc::clone(&self.published.borrow());
-        let taken =
-            self.witnesses.take(&published.state, &caller.institution, request.size, &line);
+        let taken = self.witnesses.take(&published.state, &caller.institution, request.size, &line);
         match taken {
             Ok(taken) => {
                 tracing::debug!(by = %caller.institution, size = request.size, taken, "cosigned");

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use coordinator::control::{Command, Reply};
-use coordinator::{Directory, Founding, Settings, found};
+use coordinator::{Directory, Founding, Pages, Settings, found};
 use ledger::digest::{Digest, sha256};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -42,6 +42,7 @@ impl Consortium {
             names: vec!["127.0.0.1".to_owned()],
             certificate_seconds: 3600,
             metrics: String::new(),
+            pages: Pages::Members,
         };
         let founding = Founding { name: "A test".to_owned(), quorum: (1, 2), settings };
         let genesis = found(&state, &founding).unwrap();
