@@ -82,9 +82,7 @@ pub(super) fn steps(chart: &Steps<'_>) -> Markup {
                 title #steps-title { "Cumulative ε over rounds" }
                 desc #steps-text { (chart.described) }
                 (axes(x, y, "rounds", "ε"))
-                @if most > 0 {
-                    rect.done x=(number(x.at(0.0))) y=(number(TOP)) width=(number(x.at(f64::from(most)) - LEFT)) height=(number(BOTTOM - TOP)) {}
-                }
+                @if most > 0 { path.done d=(under(&inside, most, x, y)) {} }
                 line.cap x1=(number(LEFT)) x2=(number(RIGHT)) y1=(number(y.at(chart.cap))) y2=(number(y.at(chart.cap))) {}
                 text.label.cap x=(number(LEFT + 6.0)) y=(number(y.at(chart.cap) - 6.0)) { (format!("the plan’s ε {}", chart.cap)) }
                 line.end x1=(number(end)) x2=(number(end)) y1=(number(TOP)) y2=(number(BOTTOM)) {}
@@ -93,16 +91,23 @@ pub(super) fn steps(chart: &Steps<'_>) -> Markup {
                 @if most > 0 { (here(chart.points, least, most, x, y)) }
             }
             figcaption {
-                span.key.curve {} " proved upper end of ε  "
-                span.key.end {} (format!(" the plan ends at round {}  ", chart.end))
+                span { span.key.curve {} " proved upper end of ε" }
+                span { span.key.end {} (format!(" the plan ends at round {}", chart.end)) }
                 @match chart.covered {
-                    Some(at) if at > chart.end => { span.key.beyond {} (format!(" if it went on, exhausted after round {at}")) },
-                    Some(_) => { "its ε is exhausted when it ends" },
-                    None => { "its ε would cover more than four times its rounds" },
+                    Some(at) if at > chart.end => { span { span.key.beyond {} (format!(" if it went on, exhausted after round {at}")) } },
+                    Some(_) => { span { "its ε is exhausted when it ends" } },
+                    None => { span { "its ε would cover more than four times its rounds" } },
                 }
             }
         }
     }
+}
+
+/// The area under the staircase up to `most` rounds.
+fn under(points: &[(u32, f64)], most: u32, x: Scale, y: Scale) -> String {
+    let mut done: Vec<_> = points.iter().copied().take_while(|(at, _)| *at < most).collect();
+    done.extend(points.get(done.len()).map(|(_, upper)| (most, *upper)));
+    format!("{}V{}Z", staircase((0, 0.0), &done, x, y), number(y.at(0.0)))
 }
 
 /// Where the banks stand on the staircase.
@@ -119,7 +124,7 @@ fn here(points: &[(u32, f64)], least: u32, most: u32, x: Scale, y: Scale) -> Mar
         if at > f64::midpoint(LEFT, RIGHT) { ("end", -10.0) } else { ("start", 10.0) };
     html! {
         circle.here cx=(number(at)) cy=(number(up)) r="5" {}
-        text.label x=(number(at + beside)) y=(number((up + 22.0).min(BOTTOM - 6.0))) text-anchor=(anchor) { (label) }
+        text.label x=(number(at + beside)) y=(number((up + 34.0).min(BOTTOM - 6.0))) text-anchor=(anchor) { (label) }
     }
 }
 
@@ -141,7 +146,7 @@ fn axes(x: Scale, y: Scale, below: &str, beside: &str) -> Markup {
             text.tick x=(number(x.at(tick))) y=(number(BOTTOM + 18.0)) text-anchor="middle" { (short(tick)) }
         }
         text.axis x=(number(RIGHT)) y=(number(BOTTOM + 38.0)) text-anchor="end" { (below) }
-        text.axis x=(number(LEFT - 8.0)) y=(number(TOP - 12.0)) text-anchor="end" { (beside) }
+        text.axis x="4" y=(number(TOP - 12.0)) { (beside) }
     }
 }
 
@@ -173,8 +178,13 @@ pub(super) fn timeline(rounds: &[(f64, bool)], described: &str) -> Markup {
                 }
             }
             figcaption {
-                span.key.bar {} @if together > 1 { (format!(" the longest of {together} rounds  ")) } @else { " from opening to close  " }
-                @if bars.iter().any(|(_, extended)| *extended) { span.key.extended {} " with an extension" }
+                span {
+                    span.key.bar {}
+                    @if together > 1 { (format!(" the longest of {together} rounds")) } @else { " from opening to close" }
+                }
+                @if bars.iter().any(|(_, extended)| *extended) {
+                    span { span.key.extended {} " with an extension" }
+                }
             }
         }
     }
@@ -209,7 +219,10 @@ pub(super) fn band(points: &[(u32, f64, f64)], what: &str) -> Markup {
                     circle.here cx=(number(x.at(f64::from(*round)))) cy=(number(y.at(*value))) r="3" {}
                 }
             }
-            figcaption { span.key.curve {} " estimate  " span.key.band {} " ± 2 standard errors of the noise" }
+            figcaption {
+                span { span.key.curve {} " estimate" }
+                span { span.key.band {} " ± 2 standard errors of the noise" }
+            }
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn html(page: &Page, standing: &Standing, viewer: &Viewer) -> String 
         body {
             a.skip href="#main" { "Skip to content" }
             header.top {
-                a.mark href="/" { "Counterfoil" }
+                a.brand href="/" { "Counterfoil" }
                 span.consortium { (name) }
                 @if !public {
                     nav aria-label="Pages" {
@@ -56,7 +56,7 @@ pub(super) fn message(title: &str, text: &str) -> String {
     let markup = html! {
         (head(title))
         body {
-            header.top { a.mark href="/" { "Counterfoil" } }
+            header.top { a.brand href="/" { "Counterfoil" } }
             main #main { h1 { (title) } p.lead { (text) } }
         }
     };
@@ -222,6 +222,7 @@ fn cell(cell: &Cell) -> Markup {
         Cell::Hash(hex) => {
             a.hash href=(format!("/evidence?q={hex}")) title=(hex) { (hex.get(..DIGITS).unwrap_or(hex)) }
         },
+        Cell::Whole(hex) => { a.hash href=(format!("/evidence?q={hex}")) { (hex) } },
         Cell::Share(part) | Cell::Heat(part) => { (bar(*part)) },
         Cell::Mark(well, text) => {
             span class=(if *well { "mark well" } else { "mark due" }) { (text) }

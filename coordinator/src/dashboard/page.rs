@@ -108,6 +108,8 @@ pub(super) enum Cell {
     Lasted(u64),
     /// A digest, shown by its first digits; searched for when followed.
     Hash(String),
+    /// A digest, whole.
+    Whole(String),
     /// A part of 1, with a bar.
     Share(f64),
     /// A part of 1, by its shade.
@@ -195,6 +197,10 @@ impl Cell {
         Self::Hash(format!("{digest}"))
     }
 
+    pub(super) fn whole(digest: impl std::fmt::Display) -> Self {
+        Self::Whole(format!("{digest}"))
+    }
+
     pub(super) fn leaf(leaf: u64) -> Self {
         Self::Link(leaf.to_string(), format!("/evidence/{leaf}"))
     }
@@ -203,9 +209,11 @@ impl Cell {
     pub(super) fn json(&self) -> Value {
         match self {
             Self::Nothing => Value::Null,
-            Self::Text(text) | Self::Link(text, _) | Self::Hash(text) | Self::Mark(_, text) => {
-                text.as_str().into()
-            }
+            Self::Text(text)
+            | Self::Link(text, _)
+            | Self::Hash(text)
+            | Self::Whole(text)
+            | Self::Mark(_, text) => text.as_str().into(),
             Self::Count(count) | Self::Lasted(count) => (*count).into(),
             Self::Number(number)
             | Self::Small(number)

@@ -235,13 +235,11 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Dashboard<B> {
 
     fn now(&self) -> Now {
         let published = self.service.published.borrow().state.size;
-        let standing =
-            self.projection.read().unwrap_or_else(PoisonError::into_inner).standing.clone();
         Now {
             at: (self.service.clock)(),
             connections: self.acceptor.connections().count(),
             published,
-            cosigned: standing.and_then(|standing| self.service.witnesses.of(standing.state.size)),
+            cosigned: self.service.witnesses.newest(),
         }
     }
 

@@ -69,7 +69,8 @@ fn reports<'a>(
 /// What belongs to an ε: unit, relation, δ and method.
 fn guarantee(run: &RunView, method: &str) -> String {
     let privacy = &run.account.plan.text().privacy;
-    format!("per {}, {}, δ = {:e}, {method}", privacy.unit, privacy.relation, privacy.delta)
+    let delta = format!("{:e}", privacy.delta).replace('-', "\u{2011}");
+    format!("per {}, {}, δ\u{a0}=\u{a0}{delta}, {method}", privacy.unit, privacy.relation)
 }
 
 /// The privacy label: what must be known to read the guarantee.
@@ -107,7 +108,7 @@ fn label(projection: &Projection, run: &RunView, rows: &[&InstitutionReport]) ->
         .note(format!("upper end; binding: {method}")),
         Fact::new("task_change", "One unit changes", Cell::text(plan.event().change)).note(
             format!(
-                "of the tasks; noise {} × the clip, sampling rate {}",
+                "of the tasks; noise {:.4} × the clip, sampling rate {}",
                 plan.text().privacy.noise_multiplier,
                 plan.text().privacy.sampling_rate
             ),
@@ -152,9 +153,14 @@ fn growth(projection: &Projection, run: &RunView, rows: &[&InstitutionReport]) -
         Some(_) => "Its ε is exhausted when it ends.".to_owned(),
         None => "Its ε would cover more than four times its rounds.".to_owned(),
     };
+    let acknowledged = if least == most {
+        format!("{most} rounds are acknowledged of each bank.")
+    } else {
+        format!("{least} to {most} rounds are acknowledged of each bank.")
+    };
     let described = format!(
         "The proved upper end of ε rises to {last:.4} at the plan’s last round, {end}; the plan’s ε is {cap}. \
-         {covered} Between {least} and {most} rounds are acknowledged of each bank."
+         {covered} {acknowledged}"
     );
     let figure = steps(&Steps {
         points: &curve.points,

@@ -77,9 +77,12 @@ fn cosigned(now: &Now) -> Section {
         vec![Cell::text(name), Cell::text(line.split(' ').nth(2).unwrap_or_default())]
     };
     let rows: Vec<_> = lines.skip(1).map(row).collect();
-    let size = now.cosigned.as_ref().and_then(|text| text.lines().nth(1)).unwrap_or("none");
+    let size = now.cosigned.as_ref().and_then(|text| text.lines().nth(1));
+    let text = size.map_or("No checkpoint has a cosignature yet.".to_owned(), |size| {
+        format!("Members that vouch to have seen this log, and no other, up to record {size}.")
+    });
     Section::new("cosigned", "Cosigned by", Body::Table(Table::new(columns, rows)))
-        .text(format!("Members that vouch to have seen this log, and no other, up to size {size}."))
+        .text(text)
         .how("Each witness checked that the checkpoint goes on from the one that it saw before (C2SP tlog-cosignature).")
 }
 

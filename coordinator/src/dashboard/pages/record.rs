@@ -10,16 +10,16 @@ pub(super) fn fields(index: u64, leaf: &Leaf) -> Vec<(&'static str, Cell)> {
     match leaf.body() {
         Body::Genesis(genesis) => vec![
             ("name", Cell::text(&genesis.name)),
-            ("digest", Cell::hash(leaf.digest())),
+            ("digest", Cell::whole(leaf.digest())),
             ("operator_key", key(genesis.operator_key.as_bytes())),
             ("log_key", key(genesis.log_key.as_bytes())),
-            ("ca_digest", Cell::hash(genesis.ca_digest)),
+            ("ca_digest", Cell::whole(genesis.ca_digest)),
             ("nonce", key(&genesis.nonce)),
         ],
         Body::Member(Member::Added(added)) => vec![
             ("institution", Cell::text(&added.keys.institution)),
             ("role", Cell::text(added.role.as_str())),
-            ("tls_key_digest", Cell::hash(added.keys.tls_key_digest)),
+            ("tls_key_digest", Cell::whole(added.keys.tls_key_digest)),
             ("record_key", key(added.keys.record_key.as_bytes())),
             ("cosign_key", key(added.keys.cosign_key.as_bytes())),
         ],
@@ -28,22 +28,22 @@ pub(super) fn fields(index: u64, leaf: &Leaf) -> Vec<(&'static str, Cell)> {
             ("reason", Cell::text(&revoked.reason)),
         ],
         Body::PlanProposed(proposed) => vec![
-            ("plan", Cell::hash(proposed.plan.digest())),
+            ("plan", Cell::whole(proposed.plan.digest())),
             ("bytes", Cell::count(proposed.plan.text().len())),
         ],
         Body::Approval(approval) => vec![
             ("institution", Cell::text(&approval.institution)),
-            ("plan", Cell::hash(approval.plan)),
+            ("plan", Cell::whole(approval.plan)),
         ],
         Body::RunStarted(started) => vec![
             ("run", run(&RunId::derive(&started.plan, index))),
-            ("plan", Cell::hash(started.plan)),
+            ("plan", Cell::whole(started.plan)),
             ("approvals", listed(started.approvals.iter())),
         ],
         Body::RoundOpened(opened) => vec![
             ("run", run(&opened.run)),
             ("round", Cell::count(opened.round)),
-            ("model", Cell::hash(opened.model)),
+            ("model", Cell::whole(opened.model)),
             ("cohort", listed(opened.cohort.iter())),
             ("deadline_ms", Cell::At(opened.deadline)),
         ],
@@ -57,13 +57,13 @@ pub(super) fn fields(index: u64, leaf: &Leaf) -> Vec<(&'static str, Cell)> {
             ("run", run(&closed.run)),
             ("round", Cell::count(closed.round)),
             ("survivors", listed(closed.survivors.iter())),
-            ("aggregate", Cell::hash(closed.aggregate)),
+            ("aggregate", Cell::whole(closed.aggregate)),
         ],
         Body::Model(model) => vec![
             ("run", run(&model.run)),
             ("index", Cell::count(model.index)),
-            ("theta", Cell::hash(model.theta)),
-            ("master", Cell::hash(model.master)),
+            ("theta", Cell::whole(model.theta)),
+            ("master", Cell::whole(model.master)),
         ],
         Body::Abandoned(abandoned) => {
             vec![("run", run(&abandoned.run)), ("reason", Cell::text(&abandoned.reason))]
@@ -117,11 +117,11 @@ fn contributed(contribution: &Contribution) -> Vec<(&'static str, Cell)> {
     vec![
         ("run", run(&contribution.run)),
         ("round", Cell::count(contribution.round)),
-        ("plan", Cell::hash(contribution.plan)),
-        ("model", Cell::hash(contribution.model)),
+        ("plan", Cell::whole(contribution.plan)),
+        ("model", Cell::whole(contribution.model)),
         ("institution", Cell::text(&contribution.institution)),
-        ("vector", Cell::hash(contribution.vector)),
-        ("ledger_head", Cell::hash(contribution.ledger_head)),
+        ("vector", Cell::whole(contribution.vector)),
+        ("ledger_head", Cell::whole(contribution.ledger_head)),
         ("noise_multiplier", Cell::Number(charge.noise_multiplier())),
         ("sampling_rate", Cell::Number(charge.sampling_rate())),
         ("task_change", Cell::text(charge.task_change().as_str())),
@@ -133,7 +133,7 @@ fn run(id: &RunId) -> Cell {
 }
 
 fn key(bytes: &[u8; 32]) -> Cell {
-    Cell::hash(ledger::digest::Digest::from_bytes(*bytes))
+    Cell::whole(ledger::digest::Digest::from_bytes(*bytes))
 }
 
 fn listed(items: impl Iterator<Item = impl ToString>) -> Cell {
