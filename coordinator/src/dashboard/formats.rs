@@ -58,12 +58,12 @@ fn rows(table: &Table) -> Value {
     Value::Array(table.rows.iter().map(row).collect())
 }
 
-/// The section called `name`, or the page's first table; none if there is no such section.
+/// The section called `name`, or the page's first table that is no picture's; none if there is no such section.
 pub(super) fn csv(page: &Page, name: Option<&str>) -> Option<String> {
     let first = || {
         let mut sections = page.sections.iter();
         sections
-            .find(|section| matches!(section.body, Body::Table(_)))
+            .find(|section| section.figure.is_none() && matches!(section.body, Body::Table(_)))
             .or_else(|| page.sections.first())
     };
     let section = match name {

@@ -10,7 +10,7 @@ mod runs;
 
 pub(super) use approvals::approvals;
 pub(super) use budgets::budgets;
-pub(super) use evidence::{Found, evidence, found_by, listed, record};
+pub(super) use evidence::{Found, evidence, found_by, listed, nothing, record};
 pub(super) use health::{Now, health};
 pub(super) use public::public;
 pub(super) use runs::{run, runs};

@@ -109,7 +109,7 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Dashboard<B> {
         match path {
             "/style.css" => return Ok(Answer::of("text/css; charset=utf-8", STYLE.to_owned())),
             "/icon.svg" => return Ok(Answer::of("image/svg+xml", ICON.to_owned())),
-            "/checkpoint" => return self.checkpoint(),
+            "/checkpoint" => return self.checkpoint(viewer),
             _ => {}
         }
         if let Some(hex) = path.strip_prefix("/blob/") {
@@ -161,6 +161,9 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Dashboard<B> {
                     found.leaves.push((index, leaf));
                 }
             }
+            if found.leaves.is_empty() {
+                found.note = pages::nothing(&found.asked);
+            }
             pages::evidence(viewer, &found)
         } else {
             let index = stem.strip_prefix('/').and_then(|index| index.parse().ok());
@@ -181,10 +184,14 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Dashboard<B> {
         text.map(|(kind, text)| Answer::of(kind, text)).ok_or(Refused::NotFound)
     }
 
-    fn checkpoint(&self) -> Result<Answer, Refused> {
+    /// The signed head. Cosignatures name their witnesses, so the public gets the log's own signature.
+    fn checkpoint(&self, viewer: &Viewer) -> Result<Answer, Refused> {
         let standing =
             self.look(|projection| projection.standing.clone())?.ok_or(Refused::Starting)?;
-        let cosigned = self.service.witnesses.of(standing.state.size);
+        let cosigned = match viewer {
+            Viewer::Auditor(_) | Viewer::Bank(_) => self.service.witnesses.of(standing.state.size),
+            Viewer::Public => None,
+        };
         let text = cosigned.unwrap_or_else(|| standing.checkpoint.to_string());
         Ok(Answer::of(TEXT, text))
     }

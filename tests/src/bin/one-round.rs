@@ -57,6 +57,7 @@ impl Bank {
             number,
             model: sha256(&self.theta),
             expects_us: true,
+            witnesses: 0,
         }
     }
 

@@ -50,6 +50,7 @@ pub(in crate::dashboard) fn found_by(
     let mut leaves = vec![];
     if let Ok(number) = asked.parse::<u64>()
         && number < size
+        && number.to_string() == asked
     {
         leaves.push(number);
     }
@@ -58,15 +59,15 @@ pub(in crate::dashboard) fn found_by(
         leaves.extend((0..size).find(|index| projection.nodes.leaf(*index) == Some(hash)));
     }
     leaves.retain(|leaf| *leaf < size);
-    let note = if leaves.is_empty() {
-        format!(
-            "Nothing in the log is called {asked:?}. Digests are searched by at least {DIGITS_MIN} of their first \
-             digits, in lower-case hexadecimal."
-        )
-    } else {
-        "Records with this number, or that first name this digest.".to_owned()
-    };
-    (leaves, note)
+    (leaves, "Records with this number, or that first name this digest.".to_owned())
+}
+
+/// What is said of a question without an answer.
+pub(in crate::dashboard) fn nothing(asked: &str) -> String {
+    format!(
+        "Nothing in the log is called {asked:?}. Digests are searched by at least {DIGITS_MIN} of their first digits, \
+         in hexadecimal."
+    )
 }
 
 /// True if the leaf is what was asked for: prefixes that are longer than the index keeps are compared.
