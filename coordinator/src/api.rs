@@ -30,6 +30,7 @@ use wire::proto::{
     FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse, LogUpdate, Receipt, RenewRequest,
     RenewResponse,
 };
+use wire::tls::PeerCertificate;
 
 use crate::governance::{Certificates, Invitations};
 use crate::library::Library;
@@ -55,16 +56,20 @@ pub(crate) struct Service<B> {
 }
 
 /// A member that calls.
-struct Caller {
-    institution: Institution,
-    role: Role,
+pub(crate) struct Caller {
+    pub(crate) institution: Institution,
+    pub(crate) role: Role,
 }
 
 impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
     /// The member behind a request: named by its certificate, active in the roster, with this very
     /// TLS key.
     fn member<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
-        let certificate = wire::server::caller(request)?;
+        self.caller(wire::server::caller(request)?)
+    }
+
+    /// The member behind a certificate, as the roster is now.
+    pub(crate) fn caller(&self, certificate: &PeerCertificate) -> Result<Caller, Status> {
         let refused = || Status::permission_denied("not an active member of this consortium");
         let institution =
             Institution::new(certificate.identity.institution()).map_err(|_| refused())?;

@@ -45,13 +45,23 @@ type Outcome = Result<(String, Value), Error>;
 fn carry_out(options: &Options) -> Outcome {
     let state = options.state.as_path();
     match &options.action {
-        Action::Init { name, listen, endpoint, names, quorum, certificate_hours, metrics } => {
+        Action::Init {
+            name,
+            listen,
+            endpoint,
+            names,
+            quorum,
+            certificate_hours,
+            metrics,
+            pages,
+        } => {
             let settings = Settings {
                 listen: listen.clone(),
                 endpoint: endpoint.clone(),
                 names: names.clone(),
                 certificate_seconds: certificate_hours.saturating_mul(3600),
                 metrics: metrics.clone().unwrap_or_default(),
+                pages: *pages,
             };
             let founding = Founding { name: name.clone(), quorum: fraction(quorum)?, settings };
             let genesis = found(state, &founding)?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::mpsc::{channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use ledger::checkpoint::LogIdentity;
@@ -18,7 +18,8 @@ use crate::aggregate::{self, Aggregator};
 use crate::api::{Service, Shelf};
 use crate::clock;
 use crate::control::{Operator, Reply};
-use crate::directory::Directory;
+use crate::dashboard::{Dashboard, Projection, Updater, is_public};
+use crate::directory::{Directory, Pages, Settings};
 use crate::error::Error;
 use crate::governance::{Certificates, Invitations};
 use crate::metrics;
@@ -164,7 +165,7 @@ async fn serve(directory: Directory) -> Result<(), Error> {
         start_scrub(scrub, handle.clone())?;
     }
     tracing::info!(address = %incoming.local_addr(), "serving");
-    let router = router(&acceptor, Arc::clone(&service)).await?;
+    let router = router(&acceptor, Arc::clone(&service), &settings).await?;
     let served =
         wire::server::serve(router, &acceptor, incoming, until_stopped(stopping), GRACE).await;
     commands.abort();
@@ -229,6 +230,7 @@ fn start_scrub(scrub: Scrub, sequencer: Handle) -> Result<(), Error> {
 async fn router<B: BlobStore + Clone + Send + Sync + 'static>(
     acceptor: &Acceptor,
     service: Arc<Service<B>>,
+    settings: &Settings,
 ) -> Result<tonic::transport::server::Router<wire::server::Guarded>, Error> {
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter
@@ -238,10 +240,48 @@ async fn router<B: BlobStore + Clone + Send + Sync + 'static>(
         .register_encoded_file_descriptor_set(wire::proto::FILE_DESCRIPTOR_SET)
         .build_v1()
         .map_err(|error| Error::Damaged(error.to_string()))?;
-    Ok(wire::server::builder(acceptor)
-        .add_service(health)
-        .add_service(reflection)
-        .add_service(wire::server::coordinator(crate::api::Shared(service))))
+    let mut calls = tonic::service::Routes::builder();
+    calls.add_service(health);
+    calls.add_service(reflection);
+    calls.add_service(wire::server::coordinator(crate::api::Shared(Arc::clone(&service))));
+    let public = match settings.pages {
+        Pages::Off | Pages::Members => wire::server::nothing_public,
+        Pages::Public => is_public,
+    };
+    let routes = match settings.pages {
+        Pages::Off => calls.routes(),
+        Pages::Members | Pages::Public => pages(calls.routes(), service, acceptor, settings.pages),
+    };
+    Ok(wire::server::builder(acceptor, public).add_routes(routes))
+}
+
+/// What is no call is a page. A call that nobody answers is told so in its own terms.
+fn pages<B: BlobStore + Clone + Send + Sync + 'static>(
+    calls: tonic::service::Routes,
+    service: Arc<Service<B>>,
+    acceptor: &Acceptor,
+    pages: Pages,
+) -> tonic::service::Routes {
+    let projection = Arc::new(RwLock::new(Projection::default()));
+    let updater = Updater {
+        projection: Arc::clone(&projection),
+        sequencer: service.sequencer.clone(),
+        tail: Arc::clone(&service.tail),
+        blobs: service.blobs.clone(),
+    };
+    tokio::spawn(updater.run(service.published.clone()));
+    let dashboard = Arc::new(Dashboard { service, acceptor: acceptor.clone(), projection, pages });
+    let answer = move |request: axum::extract::Request| {
+        let dashboard = Arc::clone(&dashboard);
+        async move {
+            let kind = request.headers().get(axum::http::header::CONTENT_TYPE);
+            if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
+                return tonic::Status::unimplemented("").into_http();
+            }
+            dashboard.answer(request).await
+        }
+    };
+    calls.into_axum_router().fallback(answer).into()
 }
 
 async fn until_stopped(mut stopping: watch::Receiver<bool>) {

@@ -36,6 +36,20 @@ pub struct Settings {
     pub certificate_seconds: u64,
     /// A loopback address for Prometheus metrics; none if empty.
     pub metrics: String,
+    /// Who may look at the pages.
+    pub pages: Pages,
+}
+
+/// Who may look at the pages on the port that members reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pages {
+    /// Nobody: there are none.
+    Off,
+    /// Members, by their certificates.
+    Members,
+    /// Members, and without a certificate everybody the promises and the log's head.
+    Public,
 }
 
 /// The state directory.

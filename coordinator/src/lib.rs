@@ -2,7 +2,7 @@
 //! meta-initialization, and keeps the log that proves it did nothing else.
 //!
 //! `sequencer` is the one writer; `api` is what members reach, [`control`] what the operator
-//! commands; `aggregate` sums and steps on a thread of its own. What may happen is decided by
+//! commands, [`dashboard`] what people look at; `aggregate` sums and steps on a thread of its own. What may happen is decided by
 //! [`round`]; nothing here decides.
 
 mod aggregate;
@@ -11,6 +11,7 @@ pub mod cli;
 mod clock;
 pub mod control;
 mod daemon;
+pub mod dashboard;
 mod directory;
 mod error;
 mod export;
@@ -26,7 +27,7 @@ mod status;
 mod witnesses;
 
 pub use daemon::run;
-pub use directory::{Directory, Settings};
+pub use directory::{Directory, Pages, Settings};
 pub use error::Error;
 pub use found::{Founding, found};
 pub use library::Library;

@@ -108,7 +108,12 @@ fn newest_closed(
     Ok(found)
 }
 
-fn estimated(
+/// What a closed round measured.
+///
+/// # Errors
+///
+/// [`Error::Damaged`] if the sum is missing or has the wrong length; or what reading gives.
+pub(crate) fn estimated(
     plan: &Plan,
     closed: &Closed,
     blob: impl Fn(&Digest) -> Result<Option<Vec<u8>>, Error>,

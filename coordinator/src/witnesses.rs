@@ -85,6 +85,14 @@ impl Witnesses {
         self.waiting().get(&size).map(|known| known.checkpoint.text().to_owned())
     }
 
+    /// The newest checkpoint that has cosignatures.
+    pub(crate) fn newest(&self) -> Option<String> {
+        let waiting = self.waiting();
+        let mut newest = waiting.values().rev().map(|known| &known.checkpoint);
+        let newest = newest.find(|checkpoint| !checkpoint.other_signatures().is_empty());
+        newest.map(|checkpoint| checkpoint.text().to_owned())
+    }
+
     /// Publishes what the open round waits for, unless it is published or not enough yet.
     fn publish(&self, state: &State, waiting: &BTreeMap<u64, Waiting>) {
         let (Some(run), Some(round)) = (state.run(), state.round()) else { return };

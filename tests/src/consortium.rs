@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use coordinator::control::{Command, Reply};
-use coordinator::{Directory, Founding, Settings, found};
+use coordinator::{Directory, Founding, Pages, Settings, found};
 use ledger::digest::{Digest, sha256};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -33,6 +33,11 @@ impl Consortium {
     /// Founds a consortium whose plans need more than half of the banks, and waits until its
     /// coordinator answers.
     pub async fn start() -> Self {
+        Self::with_pages(Pages::Members).await
+    }
+
+    /// The same, with pages for whom it is told.
+    pub async fn with_pages(pages: Pages) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("coordinator");
         let port = free_port();
@@ -42,6 +47,7 @@ impl Consortium {
             names: vec!["127.0.0.1".to_owned()],
             certificate_seconds: 3600,
             metrics: String::new(),
+            pages,
         };
         let founding = Founding { name: "A test".to_owned(), quorum: (1, 2), settings };
         let genesis = found(&state, &founding).unwrap();

@@ -1,5 +1,6 @@
 //! The service without the client's manners: any bytes, in any order, under a member's certificate.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -12,15 +13,40 @@ use tokio_rustls::TlsConnector;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::http::uri::PathAndQuery;
+use tonic::codegen::http::{self, HeaderMap, Method};
+use tonic::codegen::{Body as _, Service as _};
 use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Code, Request, Status};
-use wire::Bytes;
 use wire::proto::{
     BlobChunk, ContributeRequest, ContributionHeader, FetchBlobRequest, JoinRequest, JoinResponse,
     Receipt, contribute_request::Part,
 };
+use wire::{Bytes, NodeKey};
 
 use crate::member::Member;
+
+/// What was answered to a request for a page or a file.
+#[derive(Debug)]
+pub struct Fetched {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, as text if it is some.
+    pub body: Vec<u8>,
+}
+
+impl Fetched {
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
 
 /// A channel that sends whatever it is given.
 #[derive(Clone, Debug)]
@@ -45,6 +71,61 @@ impl Raw {
     pub async fn stranger(member: &Member) -> Self {
         let config = trusting(member).with_no_client_auth();
         Self::connect(member.joined.endpoint(), config).await.unwrap()
+    }
+
+    /// Connects with any certificate (DER) and its key.
+    ///
+    /// # Errors
+    ///
+    /// The coordinator's alert, or the transport's error.
+    pub async fn showing(
+        member: &Member,
+        certificate: &[u8],
+        key: &NodeKey,
+    ) -> Result<Self, tonic::transport::Error> {
+        let key = PrivateKeyDer::from_pem_slice(key.to_pem().as_bytes()).unwrap();
+        let chain = vec![CertificateDer::from(certificate.to_vec())];
+        let config = trusting(member).with_client_auth_cert(chain, key).unwrap();
+        Self::connect(member.joined.endpoint(), config).await
+    }
+
+    /// Asks for a page or a file as a browser does.
+    ///
+    /// # Panics
+    ///
+    /// If the connection is gone.
+    pub async fn get(&self, path: &str) -> Fetched {
+        self.ask(Method::GET, path).await
+    }
+
+    /// Asks with any method.
+    pub async fn ask(&self, method: Method, path: &str) -> Fetched {
+        let mut channel = self.channel.clone();
+        let request = http::Request::builder().method(method).uri(path);
+        let request = request.body(tonic::body::Body::empty()).unwrap();
+        std::future::poll_fn(|context| channel.poll_ready(context)).await.unwrap();
+        let (head, body) = channel.call(request).await.unwrap().into_parts();
+        let (mut body, mut bytes) = (pin!(body), vec![]);
+        while let Some(frame) =
+            std::future::poll_fn(|context| body.as_mut().poll_frame(context)).await
+        {
+            if let Ok(data) = frame.unwrap().into_data() {
+                bytes.extend_from_slice(&data);
+            }
+        }
+        Fetched { status: head.status.as_u16(), headers: head.headers, body: bytes }
+    }
+
+    /// Calls a method of the service with an empty message.
+    ///
+    /// # Errors
+    ///
+    /// The coordinator's status.
+    pub async fn call(&self, method: &str) -> Result<(), Status> {
+        let mut grpc = self.ready().await?;
+        let codec = tonic_prost::ProstCodec::<FetchBlobRequest, BlobChunk>::default();
+        let request = Request::new(tokio_stream::iter([FetchBlobRequest::default()]));
+        grpc.streaming(request, path(method), codec).await?.into_inner().message().await.map(|_| ())
     }
 
     async fn connect(

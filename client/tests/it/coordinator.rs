@@ -271,7 +271,7 @@ impl Fake {
         };
         let service = Service(Arc::clone(&fake.core), fake.changed.clone(), fake.seen.clone());
         let service = Recorded(server::coordinator(service), fake.seen.clone());
-        let router = server::builder(&acceptor).add_service(service);
+        let router = server::builder(&acceptor, server::nothing_public).add_service(service);
         tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
             server::serve(router, &acceptor, incoming, stopped, Duration::from_millis(1)).await

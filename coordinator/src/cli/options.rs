@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::directory::Pages;
 use crate::run_metrics::ROUNDS_MAX;
 
 /// The coordinator of a consortium that learns together and shares no rows.
@@ -45,6 +46,9 @@ pub(super) enum Action {
         /// A loopback address for Prometheus metrics.
         #[arg(long, value_name = "ADDRESS:PORT")]
         metrics: Option<String>,
+        /// Who may look at the pages: nobody, members, or also the public (promises and the log's head).
+        #[arg(long, value_enum, default_value_t = Pages::Members)]
+        pages: Pages,
     },
     /// Run until told to stop.
     Run {},

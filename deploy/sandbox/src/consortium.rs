@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use coordinator::control::{Command, Reply};
-use coordinator::{Directory, Founding, Settings, found};
+use coordinator::{Directory, Founding, Pages, Settings, found};
 use ledger::digest::Digest;
 use round::Plan;
 use serde_json::Value;
@@ -50,6 +50,7 @@ impl Consortium {
             names: vec!["127.0.0.1".to_owned()],
             certificate_seconds: 24 * 3600,
             metrics: String::new(),
+            pages: Pages::Members,
         };
         let name = "Sandbox consortium".to_owned();
         let genesis = found(&state, &Founding { name, quorum: (1, 2), settings })?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ledger::digest::Digest;
-use ledger::record::{Institution, RunId};
+use ledger::record::{Body, Institution, RunId};
 use privacy::{Certificate, Delta, Interval, PrivacyError, PrivacyEvent, TaskChange, UnitRelation};
 use round::Plan;
 
@@ -15,26 +15,53 @@ use crate::report::{Beside, InstitutionReport, RoundMetrics, RunReport, RunStatu
 const SHARED_BANKS: [u32; 2] = [2, 3];
 
 /// What was acknowledged in one run.
-#[derive(Debug)]
-pub(crate) struct Account {
-    pub(crate) id: RunId,
-    pub(crate) plan: Arc<Plan>,
+///
+/// Auditor and coordinator keep it with the same functions, so that a page and an audit say the same.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The run.
+    pub id: RunId,
+    /// Its plan.
+    pub plan: Arc<Plan>,
     /// How many contributions of each institution of the plan.
-    pub(crate) accepted: BTreeMap<Institution, u32>,
-    pub(crate) rounds_closed: u32,
-    pub(crate) status: RunStatus,
+    pub accepted: BTreeMap<Institution, u32>,
+    /// How many rounds were closed.
+    pub rounds_closed: u32,
+    /// How far it came.
+    pub status: RunStatus,
     /// SHA-256 of the last model's weights.
-    pub(crate) model: Option<Digest>,
+    pub model: Option<Digest>,
     /// What each closed round measured.
-    pub(crate) metrics: Vec<RoundMetrics>,
+    pub metrics: Vec<RoundMetrics>,
 }
 
 impl Account {
     /// A run before its first round.
-    pub(crate) fn open(id: RunId, plan: Arc<Plan>) -> Self {
+    pub fn open(id: RunId, plan: Arc<Plan>) -> Self {
         let accepted = plan.cohort().iter().map(|name| (name.clone(), 0)).collect();
         let status = RunStatus::Open;
         Self { id, plan, accepted, rounds_closed: 0, status, model: None, metrics: Vec::new() }
+    }
+
+    /// Takes note of a record about this run.
+    pub fn take(&mut self, body: &Body) {
+        match body {
+            Body::Accepted(contribution) => {
+                *self.accepted.entry(contribution.institution.clone()).or_default() += 1;
+            }
+            Body::Closed(_) => self.rounds_closed += 1,
+            Body::Model(model) => self.model = Some(model.theta),
+            Body::Abandoned(_) => self.status = RunStatus::Abandoned,
+            Body::RunFinished(_) => self.status = RunStatus::Finished,
+            Body::Genesis(_)
+            | Body::Member(_)
+            | Body::PlanProposed(_)
+            | Body::Approval(_)
+            | Body::RunStarted(_)
+            | Body::RoundOpened(_)
+            | Body::Extended(_)
+            | Body::Evidence(_) => {}
+        }
     }
 
     pub(crate) fn report(&self) -> RunReport {
@@ -62,20 +89,34 @@ impl Account {
 /// So many contributions to one of the runs, under a task change.
 type Share = (usize, TaskChange, u32);
 
+/// Certificates that were computed, to be used again for the same runs or more.
+#[derive(Clone, Debug, Default)]
+pub struct Certificates(BTreeMap<Vec<Share>, Certificate>);
+
 /// Computes certificates; most institutions took part in equally many rounds, so each only once.
-pub(crate) struct Accountant<'a> {
+#[derive(Debug)]
+pub struct Accountant<'a> {
     runs: &'a [Account],
-    known: BTreeMap<Vec<Share>, Certificate>,
+    known: Certificates,
 }
 
 impl<'a> Accountant<'a> {
-    /// An accountant of these runs.
-    pub(crate) const fn of(runs: &'a [Account]) -> Self {
-        Self { runs, known: BTreeMap::new() }
+    /// An accountant of these runs, with what was computed before for the leading ones of them.
+    pub const fn of(runs: &'a [Account], known: Certificates) -> Self {
+        Self { runs, known }
+    }
+
+    /// What was computed so far.
+    pub fn into_known(self) -> Certificates {
+        self.known
     }
 
     /// Each institution in each run.
-    pub(crate) fn institutions(&mut self) -> Result<Vec<InstitutionReport>, Finding> {
+    ///
+    /// # Errors
+    ///
+    /// [`Finding`] if a figure cannot be certified.
+    pub fn institutions(&mut self) -> Result<Vec<InstitutionReport>, Finding> {
         let mut reports = Vec::new();
         for (index, run) in self.runs.iter().enumerate() {
             for (name, rounds) in &run.accepted {
@@ -86,7 +127,11 @@ impl<'a> Accountant<'a> {
     }
 
     /// Each institution over all runs that protect the same unit under the same relation.
-    pub(crate) fn totals(&mut self) -> Result<Vec<Total>, Finding> {
+    ///
+    /// # Errors
+    ///
+    /// [`Finding`] if a figure cannot be certified.
+    pub fn totals(&mut self) -> Result<Vec<Total>, Finding> {
         let mut shares: BTreeMap<(&Institution, &str, UnitRelation), Vec<Share>> = BTreeMap::new();
         for (index, run) in self.runs.iter().enumerate() {
             let (unit, relation) = (run.plan.text().privacy.unit.as_str(), run.relation());
@@ -155,11 +200,11 @@ impl<'a> Accountant<'a> {
 
     /// The certificate of these contributions together, at the least of their runs' δ.
     fn certificate(&mut self, shares: Vec<Share>) -> Result<Certificate, PrivacyError> {
-        if let Some(certificate) = self.known.get(&shares) {
+        if let Some(certificate) = self.known.0.get(&shares) {
             return Ok(*certificate);
         }
         let certificate = self.compute(&shares)?;
-        self.known.insert(shares, certificate);
+        self.known.0.insert(shares, certificate);
         Ok(certificate)
     }
 
@@ -190,7 +235,7 @@ impl<'a> Accountant<'a> {
 
 /// What several institutions together cost somebody whose data they all hold: the sum of ε and of δ,
 /// over those where it is most ([Dwork & Roth 2014], theorem 3.16).
-pub(crate) fn shared(totals: &[Total]) -> Vec<Shared> {
+pub fn shared(totals: &[Total]) -> Vec<Shared> {
     let mut groups: BTreeMap<(&str, &str), Vec<&Total>> = BTreeMap::new();
     for total in totals {
         groups.entry((&total.unit, &total.relation)).or_default().push(total);

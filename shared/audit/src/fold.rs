@@ -6,11 +6,11 @@ use std::sync::Arc;
 use ledger::record::{Body, Closed, Institution, Leaf};
 use round::{State, Violation, apply};
 
-use crate::account::{self, Account, Accountant};
+use crate::account::{self, Account, Accountant, Certificates};
 use crate::blobs::Blobs;
 use crate::finding::{Finding, Kind};
 use crate::replay::Replay;
-use crate::report::{Conviction, Report, RoundMetrics, RunStatus};
+use crate::report::{Conviction, Report, RoundMetrics};
 
 /// The state of the consortium and all that is reported of it.
 #[derive(Debug)]
@@ -116,29 +116,13 @@ impl Fold {
         }
         // Runs follow each other, so every such record is about the last one.
         let Some(account) = self.runs.last_mut() else { return };
-        match body {
-            Body::Accepted(contribution) => {
-                *account.accepted.entry(contribution.institution.clone()).or_default() += 1;
-            }
-            Body::Closed(_) => account.rounds_closed += 1,
-            Body::Model(model) => account.model = Some(model.theta),
-            Body::Abandoned(_) => account.status = RunStatus::Abandoned,
-            Body::RunFinished(_) => account.status = RunStatus::Finished,
-            Body::Genesis(_)
-            | Body::Member(_)
-            | Body::PlanProposed(_)
-            | Body::Approval(_)
-            | Body::RunStarted(_)
-            | Body::RoundOpened(_)
-            | Body::Extended(_)
-            | Body::Evidence(_) => {}
-        }
+        account.take(body);
     }
 
     /// Writes what the whole log says into the report, every ε computed anew.
     pub(crate) fn report(self, report: &mut Report) -> Result<(), Finding> {
         report.runs = self.runs.iter().map(Account::report).collect();
-        let mut accountant = Accountant::of(&self.runs);
+        let mut accountant = Accountant::of(&self.runs, Certificates::default());
         report.institutions = accountant.institutions()?;
         report.totals = accountant.totals()?;
         report.shared = account::shared(&report.totals);

@@ -21,7 +21,9 @@ mod replay;
 mod report;
 mod verify;
 
+pub use account::{Account, Accountant, Certificates, shared};
 pub use finding::{Finding, Kind};
+pub use nodes::{NoNode, Nodes};
 pub use population::{BlindedHead, ChargedRun, PopulationReport, verify_population};
 pub use report::{
     Beside, Conviction, InstitutionReport, Report, RoundMetrics, RunReport, RunStatus, Shared,

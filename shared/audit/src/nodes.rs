@@ -8,14 +8,14 @@ const LEVELS_PER_TILE: u8 = 8;
 
 /// The tree over the leaves that were pushed: 32 bytes a leaf, and little more.
 #[derive(Debug, Default)]
-pub(crate) struct Nodes {
+pub struct Nodes {
     rows: Vec<Vec<Digest>>,
     frontier: Frontier,
 }
 
 impl Nodes {
     /// Appends a leaf.
-    pub(crate) fn push(&mut self, leaf: &[u8]) {
+    pub fn push(&mut self, leaf: &[u8]) {
         let rows = &mut self.rows;
         self.frontier.push(leaf_hash(leaf), |level, _, hash| {
             if level % LEVELS_PER_TILE != 0 {
@@ -33,17 +33,17 @@ impl Nodes {
     }
 
     /// How many leaves there are, and the root over them.
-    pub(crate) fn head(&self) -> Head {
+    pub fn head(&self) -> Head {
         self.frontier.head()
     }
 
     /// The hash of leaf `index`.
-    pub(crate) fn leaf(&self, index: u64) -> Option<Digest> {
+    pub fn leaf(&self, index: u64) -> Option<Digest> {
         self.stored(0, index)
     }
 
     /// True if a leaf has this hash.
-    pub(crate) fn contains(&self, hash: &Digest) -> bool {
+    pub fn contains(&self, hash: &Digest) -> bool {
         self.rows.first().is_some_and(|row| row.contains(hash))
     }
 
@@ -65,7 +65,7 @@ impl Nodes {
 /// A node that the tree does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected node {index} of level {level} to exist")]
-pub(crate) struct NoNode {
+pub struct NoNode {
     level: u8,
     index: u64,
 }

@@ -170,7 +170,8 @@ impl Consortium {
         let acceptor = Acceptor::new(tls, limits);
         let incoming = acceptor.listen("127.0.0.1:0").await?;
         let address = incoming.local_addr().to_string();
-        let router = server::builder(&acceptor).add_service(server::coordinator(Sink));
+        let router = server::builder(&acceptor, server::nothing_public)
+            .add_service(server::coordinator(Sink));
         let serving = acceptor.clone();
         tokio::spawn(async move {
             let never = std::future::pending();
@@ -225,6 +226,10 @@ impl Coordinator for Sink {
         reader.header().await?;
         reader.vector(VECTOR_BYTES as u64, limits::BLOB_BYTES_MAX).await?;
         Ok(Response::new(Receipt::default()))
+    }
+
+    async fn cosign(&self, _: Request<CosignRequest>) -> Result<Response<CosignResponse>, Status> {
+        Ok(Response::new(CosignResponse {}))
     }
 
     async fn approve(&self, _: Request<ApproveRequest>) -> Result<Response<Receipt>, Status> {

@@ -17,14 +17,15 @@ use crate::{
 
 mod gate;
 
-pub use gate::{Gate, Gated};
+pub use gate::{Gate, Gated, Public, nothing_public};
 
 /// The layers of a server made here.
 pub type Guarded = Stack<Gate, NoLayer>;
 
 /// A tonic server with the limits of [`crate::limits`], every call of which passes a [`Gate`]. The
-/// caller adds services: [`coordinator`], health, reflection.
-pub fn builder(acceptor: &Acceptor) -> Server<Guarded> {
+/// caller adds services: [`coordinator`], health, reflection, pages. Who shows no certificate may also
+/// read what is `public`.
+pub fn builder(acceptor: &Acceptor, public: Public) -> Server<Guarded> {
     Server::builder()
         .initial_stream_window_size(limits::STREAM_WINDOW_BYTES)
         .initial_connection_window_size(limits::CONNECTION_WINDOW_BYTES)
@@ -34,7 +35,7 @@ pub fn builder(acceptor: &Acceptor) -> Server<Guarded> {
         .http2_max_pending_accept_reset_streams(Some(limits::PENDING_RESETS_MAX))
         .http2_keepalive_interval(Some(limits::KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(limits::KEEPALIVE_TIMEOUT))
-        .layer(Gate::new(acceptor.revocations().clone(), acceptor.tls().clock()))
+        .layer(Gate::new(acceptor.revocations().clone(), acceptor.tls().clock(), public))
 }
 
 /// The service with its message limits.

@@ -58,6 +58,7 @@ impl Bank {
             model: sha256(&self.theta),
             witnesses: 0,
             expects_us: true,
+            witnesses: 0,
         }
     }
 

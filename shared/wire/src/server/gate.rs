@@ -9,7 +9,7 @@ use futures::future::Either;
 use tonic::{
     Status,
     body::Body,
-    codegen::http::{Request, Response},
+    codegen::http::{self, HeaderMap, Method, Request, Response, StatusCode, header},
 };
 use tower::{Layer, Service};
 
@@ -22,12 +22,22 @@ use crate::{
 /// What load balancers and orchestrators ask; they have no certificate.
 const HEALTH_PREFIX: &str = "/grpc.health.v1.Health/";
 
+/// Which paths may be read without a certificate, over and above Join and health checks.
+pub type Public = fn(&str) -> bool;
+
+/// No path is public.
+pub fn nothing_public(_path: &str) -> bool {
+    false
+}
+
 /// Refuses calls before any service sees them: with a certificate that is revoked or has run out
-/// since the handshake, and without one unless the call is Join or a health check.
+/// since the handshake, and without one unless the call is Join, a health check or reads what is
+/// public.
 #[derive(Clone, Debug)]
 pub struct Gate {
     revocations: Revocations,
     clock: Clock,
+    public: Public,
 }
 
 /// A service behind a [`Gate`].
@@ -38,14 +48,16 @@ pub struct Gated<S> {
 }
 
 impl Gate {
-    pub(super) const fn new(revocations: Revocations, clock: Clock) -> Self {
-        Self { revocations, clock }
+    pub(super) const fn new(revocations: Revocations, clock: Clock, public: Public) -> Self {
+        Self { revocations, clock, public }
     }
 
-    fn admit(&self, path: &str, peer: Option<&Peer>) -> Result<(), Status> {
+    fn admit(&self, call: &Call<'_>, peer: Option<&Peer>) -> Result<(), Status> {
         let Some(peer) = peer else { return Err(Status::internal("internal error")) };
         let Some(certificate) = &peer.certificate else {
-            if path == JOIN_PATH || path.starts_with(HEALTH_PREFIX) {
+            let path = call.path;
+            let open = path == JOIN_PATH || path.starts_with(HEALTH_PREFIX);
+            if open || (call.reads && (self.public)(path)) {
                 return Ok(());
             }
             return Err(Status::unauthenticated("a client certificate is needed"));
@@ -57,6 +69,40 @@ impl Gate {
         }
         Ok(())
     }
+}
+
+/// What the gate looks at.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    path: &'a str,
+    reads: bool,
+}
+
+impl<'a> Call<'a> {
+    fn of<B>(request: &'a Request<B>) -> Self {
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        Self { path: request.uri().path(), reads }
+    }
+}
+
+/// A refusal in the terms of whoever is refused: gRPC has its status in trailers under a 200, which a
+/// browser takes for an empty page.
+fn refusal(headers: &HeaderMap, status: Status) -> Response<Body> {
+    let kind = headers.get(header::CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+    if kind.is_some_and(|kind| kind.starts_with(b"application/grpc")) {
+        return status.into_http();
+    }
+    let code = if status.code() == tonic::Code::Unauthenticated {
+        StatusCode::UNAUTHORIZED
+    } else {
+        StatusCode::INTERNAL_SERVER_ERROR
+    };
+    let text = format!("{}\n", status.message());
+    let mut response = Response::new(Body::new(text));
+    *response.status_mut() = code;
+    let plain = http::HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response
 }
 
 impl<S> Layer<S> for Gate {
@@ -81,9 +127,9 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let peer = request.extensions().get::<Peer>();
-        match self.gate.admit(request.uri().path(), peer) {
+        match self.gate.admit(&Call::of(&request), peer) {
             Ok(()) => Either::Left(self.inner.call(request)),
-            Err(status) => Either::Right(ready(Ok(status.into_http()))),
+            Err(status) => Either::Right(ready(Ok(refusal(request.headers(), status)))),
         }
     }
 }
@@ -126,11 +172,20 @@ mod tests {
         Peer { remote: SocketAddr::from(([127, 0, 0, 1], 1)), certificate: None }
     }
 
+    fn call(path: &str) -> Call<'_> {
+        Call { path, reads: false }
+    }
+
     fn verdict(now: Option<u64>, path: &str, peer: Option<&Peer>) -> Option<Code> {
+        judge(now, &call(path), peer)
+    }
+
+    fn judge(now: Option<u64>, call: &Call<'_>, peer: Option<&Peer>) -> Option<Code> {
         let revocations = Revocations::default();
         revocations.revoke_institution("left");
         revocations.revoke_serials([b"stolen".to_vec()]);
-        Gate::new(revocations, Arc::new(At(now))).admit(path, peer).err().map(|s| s.code())
+        let gate = Gate::new(revocations, Arc::new(At(now)), |path| path == "/open");
+        gate.admit(call, peer).err().map(|s| s.code())
     }
 
     #[test]
@@ -151,6 +206,17 @@ mod tests {
         for path in [RENEW, reflection, "", "/", "/counterfoil.v1.Coordinator/Join/", "/Join"] {
             assert!(!passes(path), "{path}");
         }
+    }
+
+    #[test]
+    fn what_is_public_is_read_and_nothing_else() {
+        let read = |path| Call { reads: true, path };
+        assert_eq!(judge(Some(0), &read("/open"), Some(&nobody())), None);
+        let refused = Some(Code::Unauthenticated);
+        assert_eq!(judge(Some(0), &call("/open"), Some(&nobody())), refused);
+        assert_eq!(judge(Some(0), &read("/other"), Some(&nobody())), refused);
+        // A revoked member is not a stranger.
+        assert_eq!(judge(Some(0), &read("/open"), Some(&bank("left"))), refused);
     }
 
     #[test]

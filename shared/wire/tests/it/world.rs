@@ -232,7 +232,8 @@ pub(crate) async fn serve_at(
     let acceptor = Acceptor::new(tls, limits);
     let incoming = acceptor.listen(address).await.unwrap();
     let address = incoming.local_addr();
-    let router = server::builder(&acceptor).add_service(server::coordinator(service));
+    let router = server::builder(&acceptor, server::nothing_public)
+        .add_service(server::coordinator(service));
     let (stop, stopped) = oneshot::channel();
     let serving = acceptor.clone();
     let task = tokio::spawn(async move {
