@@ -16,12 +16,14 @@ mod log;
 mod nodes;
 mod population;
 mod receipts;
+mod reconcile;
 mod replay;
 mod report;
 mod verify;
 
 pub use finding::{Finding, Kind};
 pub use population::{BlindedHead, ChargedRun, PopulationReport, verify_population};
+pub use reconcile::{Difference, DifferenceKind, Fault, ReconciledRun, Reconciliation, reconcile};
 pub use report::{
     Beside, Conviction, InstitutionReport, Report, RoundMetrics, RunReport, RunStatus, Shared,
     Total,
