@@ -8,6 +8,7 @@ mod events;
 mod explain;
 mod output;
 mod plan;
+mod reconciled;
 mod show;
 
 use std::ffi::OsString;
@@ -20,6 +21,7 @@ use ledger::digest::Digest;
 use serde::Serialize;
 
 use crate::population::verify_population;
+use crate::reconcile::reconcile;
 use crate::verify::{Options, verify};
 use output::Output;
 
@@ -57,6 +59,21 @@ enum Command {
         /// The ledger's genesis digest, if it is known from elsewhere.
         #[arg(long, value_name = "HEX")]
         genesis: Option<Digest>,
+    },
+    /// Compare banks' own ledgers with the log: what one side has and the other lacks, and whose fault it is.
+    Reconcile {
+        /// The directories that banks exported their ledgers to.
+        #[arg(required = true, value_name = "LEDGER")]
+        ledgers: Vec<PathBuf>,
+        /// The consortium's export.
+        #[arg(long, value_name = "EXPORT")]
+        log: PathBuf,
+        /// The consortium's genesis digest, known from elsewhere than the operator.
+        #[arg(long, value_name = "HEX")]
+        genesis: Option<Digest>,
+        /// Receipts that the banks hold.
+        #[arg(long, value_name = "FILE", num_args = 1..)]
+        receipts: Vec<PathBuf>,
     },
     /// The ε of a list of privacy events.
     Epsilon(account::EpsilonArguments),
@@ -104,6 +121,11 @@ fn answer(Arguments { command, json }: Arguments) -> Output {
             let report = verify_population(&directory, genesis);
             let text = show::population(&report);
             Output::of(json, report.exit_code(), &report, text)
+        }
+        Command::Reconcile { ledgers, log, genesis, receipts } => {
+            let reconciliation = reconcile(&log, &Options { genesis, receipts }, &ledgers);
+            let text = reconciled::text(&reconciliation);
+            Output::of(json, reconciliation.exit_code(), &reconciliation, text)
         }
         Command::Epsilon(arguments) => match account::epsilon(&arguments) {
             // A batch has been answered line by line.

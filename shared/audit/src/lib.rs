@@ -17,6 +17,7 @@ mod log;
 mod nodes;
 mod population;
 mod receipts;
+mod reconcile;
 mod replay;
 mod report;
 mod verify;
@@ -25,6 +26,7 @@ pub use account::{Account, Accountant, Certificates, shared};
 pub use finding::{Finding, Kind};
 pub use nodes::{NoNode, Nodes};
 pub use population::{BlindedHead, ChargedRun, PopulationReport, verify_population};
+pub use reconcile::{Difference, DifferenceKind, Fault, ReconciledRun, Reconciliation, reconcile};
 pub use report::{
     Beside, Conviction, InstitutionReport, Report, RoundMetrics, RunReport, RunStatus, Shared,
     Total,

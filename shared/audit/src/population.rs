@@ -81,6 +81,8 @@ pub struct ChargedRun {
     pub epsilon: Interval,
     /// What the whole plan costs.
     pub whole: Interval,
+    /// What the ledger says that the whole plan costs. Never used: the figure above is the true one.
+    pub logged: f64,
     /// What the bank let a run cost when it charged the last round.
     pub epsilon_max: f64,
     /// The δ of all of them.
@@ -117,10 +119,35 @@ struct OpenedHead {
 /// every charge and every run's ε anew from the mechanism's parameters alone. `genesis` is the ledger's digest, if it is known from
 /// elsewhere.
 pub fn verify_population(directory: &Path, genesis: Option<Digest>) -> PopulationReport {
+    read(directory, genesis).0
+}
+
+/// A bank's ledger that verified.
+#[derive(Debug)]
+pub(crate) struct BankLedger {
+    /// What its entries add up to.
+    pub(crate) state: Population,
+    /// The blinded head that the header of each release must hold, by the leaf of its reservation.
+    pub(crate) heads: BTreeMap<u64, Digest>,
+    /// The hash of every entry.
+    pub(crate) entries: Vec<Digest>,
+}
+
+/// [`verify_population`], and the ledger itself if it verified.
+pub(crate) fn read(
+    directory: &Path,
+    genesis: Option<Digest>,
+) -> (PopulationReport, Option<BankLedger>) {
     let mut report = PopulationReport::default();
-    report.finding = run(directory, genesis, &mut report).err();
-    report.verified = report.finding.is_none();
-    report
+    let ledger = match run(directory, genesis, &mut report) {
+        Ok(ledger) => Some(ledger),
+        Err(finding) => {
+            report.finding = Some(finding);
+            None
+        }
+    };
+    report.verified = ledger.is_some();
+    (report, ledger)
 }
 
 impl PopulationReport {
@@ -134,7 +161,7 @@ fn run(
     path: &Path,
     expected: Option<Digest>,
     report: &mut PopulationReport,
-) -> Result<(), Finding> {
+) -> Result<BankLedger, Finding> {
     let directory = Directory::open_population(path)?;
     let identity = identity(&directory)?;
     report.genesis = Some(identity.genesis.to_string());
@@ -161,8 +188,15 @@ fn run(
         }
     }
     report.runs = runs(&state)?;
-    report.heads = heads(&directory, &log, &state)?;
-    Ok(())
+    let heads = heads(&directory, &log, &state)?;
+    let blinded = |(leaf, head): (&u64, &Digest)| {
+        let request = &state.charges().get(leaf)?.reserved.request;
+        let (run, head) = (request.run.to_string(), head.to_string());
+        Some(BlindedHead { run, round: request.round, head })
+    };
+    report.heads = heads.iter().filter_map(blinded).collect();
+    let entries = (0..log.head().size).filter_map(|index| log.nodes().leaf(index)).collect();
+    Ok(BankLedger { state, heads, entries })
 }
 
 fn identity(directory: &Directory) -> Result<LogIdentity, Finding> {
@@ -272,6 +306,7 @@ fn charged_run(lines: &[&ChargeLine]) -> Result<Option<ChargedRun>, Finding> {
         voided,
         epsilon,
         whole,
+        logged: terms.epsilon(),
         epsilon_max: terms.epsilon_max(),
         delta: terms.delta(),
     }))
@@ -282,21 +317,22 @@ fn heads(
     directory: &Directory,
     log: &Log<'_>,
     state: &Population,
-) -> Result<Vec<BlindedHead>, Finding> {
+) -> Result<BTreeMap<u64, Digest>, Finding> {
     let wrong =
         |expected: &str, found: &dyn std::fmt::Display| Kind::Tampered.at(HEADS, expected, found);
     let bytes = directory.read(HEADS, HEADS_BYTES_MAX)?;
     let opened: Heads = serde_json::from_slice(&bytes).map_err(|e| wrong("opened heads", &e))?;
-    let released = state.charges().iter().filter_map(|(leaf, line)| {
-        line.released().map(|(entry, _)| (*leaf, entry + 1, &line.reserved.request))
-    });
+    let released = state
+        .charges()
+        .iter()
+        .filter_map(|(leaf, line)| line.released().map(|(entry, _)| (*leaf, entry + 1)));
     let released: Vec<_> = released.collect();
     if released.len() != opened.heads.len() {
         let expected = format!("{} heads, one for each release", released.len());
         return Err(wrong(&expected, &opened.heads.len()));
     }
-    let mut blinded = Vec::new();
-    for (opened, (leaf, size, request)) in opened.heads.iter().zip(released) {
+    let mut blinded = BTreeMap::new();
+    for (opened, (leaf, size)) in opened.heads.iter().zip(released) {
         let root = root_at(log.nodes(), size).map_err(|error| wrong("a head", &error))?;
         let nonce: Digest =
             opened.nonce.parse().map_err(|error| wrong("a nonce in hex", &error))?;
@@ -306,12 +342,7 @@ fn heads(
             let expected = format!("the head of {size} entries behind the release of leaf {leaf}");
             return Err(wrong(&expected, &format!("one of {} entries", opened.size)));
         }
-        let head = blinded_head(nonce.as_bytes(), &Head { size, root });
-        blinded.push(BlindedHead {
-            run: request.run.to_string(),
-            round: request.round,
-            head: head.to_string(),
-        });
+        blinded.insert(leaf, blinded_head(nonce.as_bytes(), &Head { size, root }));
     }
     Ok(blinded)
 }

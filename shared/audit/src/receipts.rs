@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use ledger::checkpoint::LogIdentity;
+use ledger::digest::{Digest, sha256};
 use ledger::receipt::{Proven, Receipt};
 use ledger::record::Body;
 use ledger::tree::{leaf_hash, root_at};
@@ -19,11 +21,7 @@ const RECEIPT_BYTES_MAX: u64 = 256 * 1024;
 /// that the log's key signed for it.
 pub(crate) fn check(path: &Path, log: &Log<'_>) -> Result<(), Finding> {
     let place = path.display().to_string();
-    let wrong = |error: &dyn std::fmt::Display| {
-        Kind::Tampered.at(&place, "a receipt that this log signed", error)
-    };
-    let receipt = Receipt::from_text(&read(path)?).map_err(|error| wrong(&error))?;
-    let proven: Proven<Body> = receipt.verify(log.identity()).map_err(|error| wrong(&error))?;
+    let (receipt, proven, _) = open(path, log.identity())?;
     let hash = leaf_hash(receipt.leaf.as_slice());
     if !log.nodes().contains(&hash) {
         let size = log.head().size;
@@ -44,6 +42,20 @@ pub(crate) fn check(path: &Path, log: &Log<'_>) -> Result<(), Finding> {
         return Err(Kind::SplitView.at(place, expected, "it at another"));
     }
     Ok(())
+}
+
+/// The receipt in the file `path`, which the log `identity` signed, and the SHA-256 of the file.
+pub(crate) fn open(
+    path: &Path,
+    identity: &LogIdentity,
+) -> Result<(Receipt, Proven<Body>, Digest), Finding> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        Kind::Tampered.at(path.display(), "a receipt that this log signed", error)
+    };
+    let text = read(path)?;
+    let receipt = Receipt::from_text(&text).map_err(|error| wrong(&error))?;
+    let proven = receipt.verify(identity).map_err(|error| wrong(&error))?;
+    Ok((receipt, proven, sha256(text.as_bytes())))
 }
 
 fn read(path: &Path) -> Result<String, Finding> {

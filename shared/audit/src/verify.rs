@@ -30,13 +30,29 @@ pub struct Options {
 /// anchor; checkpoint; root and tiles; receipts; then, leaf by leaf, rules, signatures, vectors,
 /// sums and models. Blobs that are missing are the finding only if there is no other.
 pub fn verify(directory: &Path, options: &Options) -> Report {
+    verify_and_see(directory, options, &mut |_, _| ())
+}
+
+/// [`verify()`], which shows `seen` each leaf, with its index, once the leaf has been found to follow from those before it.
+///
+/// What `seen` gathers is to be used only if the report has no finding, or one of [`Kind::Incomplete`].
+pub(crate) fn verify_and_see(
+    directory: &Path,
+    options: &Options,
+    seen: &mut dyn FnMut(u64, &Leaf),
+) -> Report {
     let mut report = Report { anchored: options.genesis.is_some(), ..Report::default() };
-    report.finding = run(directory, options, &mut report).err();
+    report.finding = run(directory, options, &mut report, seen).err();
     report.verified = report.finding.is_none();
     report
 }
 
-fn run(path: &Path, options: &Options, report: &mut Report) -> Result<(), Finding> {
+fn run(
+    path: &Path,
+    options: &Options,
+    report: &mut Report,
+    seen: &mut dyn FnMut(u64, &Leaf),
+) -> Result<(), Finding> {
     let directory = Directory::open(path)?;
     let identity = log::identity(&directory)?;
     report.genesis = Some(identity.genesis.to_string());
@@ -55,6 +71,7 @@ fn run(path: &Path, options: &Options, report: &mut Report) -> Result<(), Findin
         let leaf: Leaf = Leaf::decode(bytes.as_slice())
             .map_err(|error| Kind::Tampered.at(format!("leaf {index}"), "a record", error))?;
         fold.leaf(index, &leaf, &mut blobs)?;
+        seen(index, &leaf);
     }
     report.cosigned_by = cosignatures::check(log.checkpoint(), log.identity(), Some(fold.state()))?;
     let missing = blobs.finish()?;

@@ -82,8 +82,14 @@ pub(super) fn population(report: &PopulationReport) -> String {
 
 fn charged(of: &ChargedRun) -> String {
     let id: String = of.run.chars().take(12).collect();
+    // A logged figure is never used; where it is not the computed one, it is shown beside it.
+    let logged = if of.logged < of.whole.lower || of.logged > of.whole.upper * (1.0 + 1e-12) {
+        format!("; the ledger says {}", of.logged)
+    } else {
+        String::new()
+    };
     format!(
-        "{id}: {} of {} rounds ({} released, {} acknowledged, {} given back), {}; whole {} of at most {}, δ = {:e}",
+        "{id}: {} of {} rounds ({} released, {} acknowledged, {} given back), {}; whole {} of at most {}, δ = {:e}{logged}",
         of.charged,
         of.rounds,
         of.released,
@@ -96,7 +102,7 @@ fn charged(of: &ChargedRun) -> String {
     )
 }
 
-fn finding(text: &mut String, finding: &Finding) {
+pub(super) fn finding(text: &mut String, finding: &Finding) {
     line(text, format_args!("{} (exit {})", finding.kind, finding.kind.exit_code()));
     line(text, format_args!("  at        {}", finding.place));
     line(text, format_args!("  expected  {}", finding.expected));
@@ -172,7 +178,7 @@ fn sum(of: &Shared) -> String {
     format!("a {unit} of {banks} institutions: ε ≤ {epsilon_upper:.4}, δ = {delta:e}, {relation}")
 }
 
-fn epsilon(of: Interval) -> String {
+pub(super) fn epsilon(of: Interval) -> String {
     format!("ε in [{:.4}, {:.4}]", of.lower, of.upper)
 }
 
@@ -296,7 +302,7 @@ pub(super) fn price(price: &Price) -> String {
     text
 }
 
-fn list(text: &mut String, title: &str, items: Vec<String>) {
+pub(super) fn list(text: &mut String, title: &str, items: Vec<String>) {
     if items.is_empty() {
         return;
     }
@@ -310,7 +316,7 @@ fn list(text: &mut String, title: &str, items: Vec<String>) {
     }
 }
 
-fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+pub(super) fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     // Writing to a string does not fail.
     let _ = writeln!(text, "{arguments}");
 }

@@ -10,5 +10,6 @@ mod lies;
 mod metrics;
 mod population;
 mod receipts;
+mod reconcile;
 mod totals;
 mod world;

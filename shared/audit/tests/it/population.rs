@@ -152,7 +152,16 @@ fn a_bank_that_charges_itself_too_little_is_found_out() {
     }
     // Too much is the bank's own affair.
     let (_dir, folder) = exported(Story { rdp: 2.0, run_epsilon: 1.5, budget: 0.9, forged: false });
-    assert!(verify_population(&folder, None).verified);
+    let report = verify_population(&folder, None);
+    assert!(report.verified && report.runs[0].logged > report.runs[0].whole.upper);
+    let said = |folder: &Path| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_counterfoil-audit"));
+        let output = command.arg("ledger").arg(folder).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().contains("the ledger says")
+    };
+    assert!(said(&folder), "a logged figure that is not the computed one is shown");
+    let (_dir, folder) = exported(TRUTH);
+    assert!(!said(&folder));
 }
 
 #[test]

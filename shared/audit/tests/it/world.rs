@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use ledger::checkpoint::SignedCheckpoint;
 use ledger::digest::{Digest, sha256};
@@ -29,14 +29,14 @@ const ROUNDS: u32 = 3;
 pub(crate) struct Keys {
     operator: SigningKey,
     pub(crate) log: SigningKey,
-    pub(crate) record: Vec<SigningKey>,
+    pub(crate) record: Vec<Arc<SigningKey>>,
     pub(crate) cosign: Vec<SigningKey>,
 }
 
 pub(crate) static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys {
     operator: generate(),
     log: generate(),
-    record: BANKS.iter().map(|_| generate()).collect(),
+    record: BANKS.iter().map(|_| Arc::new(generate())).collect(),
     cosign: BANKS.iter().map(|_| generate()).collect(),
 });
 
@@ -72,6 +72,8 @@ pub(crate) struct Story {
 pub(crate) struct World {
     pub(crate) leaves: Vec<Leaf>,
     pub(crate) blobs: BTreeMap<Digest, Vec<u8>>,
+    /// The blinded head in the header of each bank's contribution to each round, if not the same in all.
+    heads: BTreeMap<(usize, u32), Digest>,
     story: Story,
     state: State,
     seconds: u64,
@@ -86,9 +88,15 @@ pub(crate) fn genesis_digest() -> Digest {
 
 impl World {
     pub(crate) fn play(story: Story) -> Self {
+        Self::play_with(story, BTreeMap::new())
+    }
+
+    /// The same with the heads that the banks' ledgers had, by bank and round.
+    pub(crate) fn play_with(story: Story, heads: BTreeMap<(usize, u32), Digest>) -> Self {
         let mut world = Self {
             leaves: vec![],
             blobs: BTreeMap::new(),
+            heads,
             story,
             state: State::empty(),
             seconds: 0,
@@ -201,7 +209,7 @@ impl World {
         self.ask(Request::Close { round, survivors, aggregate, model });
     }
 
-    fn vector(&self, round: u32, bank: usize, dimension: usize) -> Vec<i32> {
+    pub(crate) fn vector(&self, round: u32, bank: usize, dimension: usize) -> Vec<i32> {
         let seed = i32::try_from(bank).expect("small") + 10 * i32::try_from(round).expect("small");
         let mut vector: Vec<i32> = (1..)
             .take(dimension)
@@ -224,7 +232,7 @@ impl World {
             model,
             institution: institution(name),
             vector: self.keep(vector.iter().flat_map(|value| value.to_le_bytes()).collect()),
-            ledger_head: sha256(b"head"),
+            ledger_head: self.heads.get(&(bank, round)).copied().unwrap_or_else(|| sha256(b"head")),
             charge: plan.charge(),
         };
         let key = KEYS.record.get(bank).expect("a bank");

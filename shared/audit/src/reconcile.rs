@@ -1,0 +1,146 @@
+//! Banks' own ledgers against the consortium's log.
+
+mod compare;
+mod report;
+
+pub use report::{Difference, DifferenceKind, Fault, ReconciledRun, Reconciliation};
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use ledger::digest::Digest;
+use ledger::record::{Body, Contribution, Institution, Leaf, Member, RunId};
+use ledger::signing::PublicKey;
+
+use crate::directory::Directory;
+use crate::finding::{Finding, Kind};
+use crate::log::{self, Log};
+use crate::population::{self, BankLedger};
+use crate::receipts;
+use crate::report::Report;
+use crate::verify::{Options, verify_and_see};
+use compare::Comparison;
+
+/// A release, as both sides name it.
+pub(crate) type Release = (Institution, RunId, u32);
+
+/// What the log says that a bank's ledger must agree with.
+#[derive(Debug, Default)]
+pub(crate) struct Acknowledged {
+    /// SHA-256 of leaf 0.
+    pub(crate) genesis: Option<Digest>,
+    /// The record key of each bank and auditor.
+    pub(crate) keys: BTreeMap<Institution, PublicKey>,
+    /// Each accepted contribution with its leaf.
+    pub(crate) accepted: BTreeMap<Release, (u64, Contribution)>,
+}
+
+/// What the receipts that were given prove, by the SHA-256 of the file.
+pub(crate) type Receipts = BTreeMap<Digest, (u64, Contribution)>;
+
+/// Compares the ledgers in `ledgers`, each as its bank exported it, with the log in `directory`.
+///
+/// Both sides are verified before they are compared: the log with [`verify()`](crate::verify()), each ledger with
+/// [`verify_population`](crate::verify_population). A log that is only incomplete is compared all the same. Every difference is
+/// listed; the finding is the gravest.
+pub fn reconcile(directory: &Path, options: &Options, ledgers: &[PathBuf]) -> Reconciliation {
+    let mut reconciliation =
+        Reconciliation { anchored: options.genesis.is_some(), ..Default::default() };
+    reconciliation.finding = run(directory, options, ledgers, &mut reconciliation).err();
+    reconciliation.settle();
+    reconciliation
+}
+
+fn run(
+    directory: &Path,
+    options: &Options,
+    ledgers: &[PathBuf],
+    reconciliation: &mut Reconciliation,
+) -> Result<(), Finding> {
+    let mut log = Acknowledged::default();
+    // Receipts are compared below, one by one: an omission is a difference and does not hide the others.
+    let without = Options { genesis: options.genesis, receipts: Vec::new() };
+    let report = verify_and_see(directory, &without, &mut |index, leaf| log.see(index, leaf));
+    reconciliation.genesis.clone_from(&report.genesis);
+    reconciliation.records = report.records;
+    match report.finding.clone() {
+        Some(finding) if finding.kind == Kind::Incomplete => reconciliation.missing = Some(finding),
+        Some(finding) => return Err(finding),
+        None => {}
+    }
+    let receipts = check_receipts(directory, &options.receipts, reconciliation)?;
+    let read = read_ledgers(ledgers, &report, reconciliation)?;
+    let mut comparison = Comparison::new(&log, &receipts);
+    comparison.ledgers(&read);
+    reconciliation.differences.extend(comparison.into_differences());
+    Ok(())
+}
+
+impl Acknowledged {
+    fn see(&mut self, index: u64, leaf: &Leaf) {
+        if index == 0 {
+            self.genesis = Some(leaf.digest());
+        }
+        if let Body::Member(Member::Added(added)) = leaf.body() {
+            self.keys.insert(added.keys.institution.clone(), added.keys.record_key);
+        }
+        if let Body::Accepted(contribution) = leaf.body() {
+            let Contribution { institution, run, round, .. } = contribution;
+            let release = (institution.clone(), *run, *round);
+            self.accepted.insert(release, (index, contribution.clone()));
+        }
+    }
+}
+
+/// What each receipt proves. One that the log does not bear out is a difference.
+fn check_receipts(
+    directory: &Path,
+    paths: &[PathBuf],
+    reconciliation: &mut Reconciliation,
+) -> Result<Receipts, Finding> {
+    let directory = Directory::open(directory)?;
+    let log = Log::open(&directory, log::identity(&directory)?)?;
+    let mut receipts = Receipts::new();
+    for path in paths {
+        let (_, proven, digest) = receipts::open(path, log.identity())?;
+        let Body::Accepted(contribution) = proven.leaf.body() else {
+            receipts::check(path, &log)?;
+            continue;
+        };
+        receipts.insert(digest, (proven.index, contribution.clone()));
+        match receipts::check(path, &log) {
+            Ok(()) => reconciliation.receipts += 1,
+            Err(finding) if matches!(finding.kind, Kind::Omission | Kind::SplitView) => {
+                let kind = if finding.kind == Kind::Omission {
+                    DifferenceKind::ReceiptNotInLog
+                } else {
+                    DifferenceKind::ReceiptUnderOtherHead
+                };
+                reconciliation.differences.push(Difference::of(kind, contribution, finding));
+            }
+            Err(finding) => return Err(finding),
+        }
+    }
+    Ok(receipts)
+}
+
+fn read_ledgers(
+    paths: &[PathBuf],
+    log: &Report,
+    reconciliation: &mut Reconciliation,
+) -> Result<Vec<(String, BankLedger)>, Finding> {
+    let mut read = Vec::new();
+    for path in paths {
+        let (report, ledger) = population::read(path, None);
+        let place = path.display().to_string();
+        let named =
+            |finding: Finding| Finding { place: format!("{place}: {}", finding.place), ..finding };
+        let Some(ledger) = ledger else {
+            let unread = || Kind::Failure.at(&place, "a ledger", "none");
+            return Err(report.finding.map_or_else(unread, named));
+        };
+        reconciliation.runs.extend(ReconciledRun::of(&report, log));
+        read.push((place, ledger));
+    }
+    Ok(read)
+}
