@@ -57,6 +57,8 @@ async fn session(
     let size = node.mirror().head().size;
     let mut updates = connection.follow(size).await?;
     info!(%endpoint, size, "following the log");
+    // A coordinator forgets cosignatures when it stops, so each connection hands them in once.
+    let mut handed_in = None;
     loop {
         let update = tokio::select! {
             update = updates.next() => update?,
@@ -66,8 +68,10 @@ async fn session(
             return Err(ClientError::Update("the stream has ended".to_owned()));
         };
         let taking = Arc::clone(node);
-        let Taken { advanced, cosigned } = blocking(move || take(&taking, &update)).await?;
+        let Taken { advanced, cosigned } =
+            blocking(move || take(&taking, &update, handed_in)).await?;
         if let Some(cosigned) = cosigned {
+            handed_in = Some(cosigned.size);
             tokio::spawn(hand_in(connection.clone(), cosigned));
         }
         if advanced {
@@ -96,8 +100,8 @@ async fn hand_in(connection: Connection, cosigned: Handed) {
     }
 }
 
-/// Has an update verified, and cosigns what it leads to.
-fn take(node: &Node, update: &LogUpdate) -> Result<Taken, ClientError> {
+/// Has an update verified, and cosigns what it leads to unless that is `handed_in`.
+fn take(node: &Node, update: &LogUpdate, handed_in: Option<u64>) -> Result<Taken, ClientError> {
     let received = Instant::now();
     let checkpoint = std::str::from_utf8(&update.checkpoint)
         .map_err(|error| ClientError::Update(error.to_string()))?;
@@ -118,7 +122,7 @@ fn take(node: &Node, update: &LogUpdate) -> Result<Taken, ClientError> {
     // Contributions come in one by one and end with a Closed: nobody waits for their cosignatures.
     let only_accepted =
         whole && !update.leaves.is_empty() && update.leaves.iter().all(|leaf| is_accepted(leaf));
-    let cosigned = if only_accepted {
+    let cosigned = if only_accepted || handed_in == Some(mirror.head().size) {
         None
     } else {
         locked(&node.witness).cosign(&mirror, &node.keys.cosign, clock::now())?

@@ -12,7 +12,7 @@ use client::control::Command;
 use ledger::log_store::LogStore as _;
 use round::Request as Ask;
 
-use crate::coordinator::Fake;
+use crate::coordinator::{Core, Fake};
 use crate::plans;
 use crate::seen::Call;
 use crate::world::{Bank, finished, soon};
@@ -108,6 +108,9 @@ async fn seen(plan: fn(&str) -> String, rows: String) -> Outside {
         fake.until(finished).await;
         let all = |standing: &str| standing == "acknowledged";
         bank.until(|r| r.charges.len() == 2 && r.charges.iter().all(|c| all(&c.standing))).await;
+        let head = |core: &Core| core.log.head().size;
+        fake.until(|core| core.cosigned.last().is_some_and(|(_, size, _)| *size == head(core)))
+            .await;
         let ended = end(&bank, node).await;
         let outside = outside(&fake, &bank, ended);
         if outside.slots.iter().all(|slot| *slot == 1) || attempt == ATTEMPTS {
