@@ -93,3 +93,5 @@ impl fmt::Display for Finding {
         write!(f, "{}: expected {}, found {}", self.place, self.expected, self.found)
     }
 }
+
+impl std::error::Error for Finding {}
