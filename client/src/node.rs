@@ -160,6 +160,8 @@ struct Troubles {
     following: Option<String>,
     /// In a round.
     working: Option<String>,
+    /// In the bank's rows: its releases are noise alone.
+    rows: Option<String>,
 }
 
 /// A running node.

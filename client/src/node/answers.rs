@@ -104,7 +104,8 @@ fn status(node: &Node) -> NodeStatus {
         stopped: node.population().ledger.state().stopped().map(ToString::to_string),
         trouble: {
             let troubles = locked(&node.trouble);
-            troubles.working.clone().or_else(|| troubles.following.clone())
+            let told = troubles.working.as_ref().or(troubles.rows.as_ref());
+            told.or(troubles.following.as_ref()).cloned()
         },
         ledger_confirmed_by: Some(node.confirmed.accepted),
         second_place: node.confirmed.second_place.clone(),
