@@ -99,8 +99,8 @@ fn more_units_than_the_delta_is_small_enough_for_are_refused() {
     let plan = plans::plan(|text| text.replace("delta = 1e-5", "delta = 1e-3"));
     let attach = |units: u32| {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let rows: String = (0..units).map(|unit| format!("c{unit},1,1\n")).collect();
-        std::fs::write(file.path(), format!("id,x,y\n{rows}")).unwrap();
+        let rows = (0..units).map(|unit| format!("c{unit},1,1\n")).collect::<Vec<_>>().concat();
+        std::fs::write(file.path(), "id,x,y\n".to_owned() + &rows).unwrap();
         let key = PopulationKey::new(&Zeroizing::new([3; 32]));
         let source = DataSource::file(file.path());
         Tasks::attach(&source, &plan, &"north".parse().unwrap(), &key).map(|tasks| tasks.len())
