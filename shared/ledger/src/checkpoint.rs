@@ -9,6 +9,7 @@
 //! ```
 
 mod cosignature;
+mod keys;
 mod note;
 
 use base64::Engine as _;
@@ -19,6 +20,7 @@ use crate::digest::Digest;
 use crate::signing::{Algorithm, PublicKey, Signature, SigningKey, VerifierKey, VerifierKeyError};
 use crate::tree::Head;
 pub use cosignature::{Cosignature, witness_key};
+pub use keys::LogKeys;
 use note::Note;
 pub use note::NoteSignature;
 
