@@ -246,7 +246,11 @@ pub(crate) fn blobs_of(body: &Body) -> Vec<Digest> {
         | Body::Extended(_)
         | Body::Abandoned(_)
         | Body::RunFinished(_)
-        | Body::Evidence(_) => Vec::new(),
+        | Body::Evidence(_)
+        | Body::Paused(_)
+        | Body::Recalled(_)
+        | Body::Decision(_)
+        | Body::LogKey(_) => Vec::new(),
     }
 }
 

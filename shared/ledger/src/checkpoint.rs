@@ -179,6 +179,16 @@ fn parse_body(body: &str) -> Result<(&str, Head), CheckpointError> {
     Ok((origin, Head { size, root }))
 }
 
+/// The size that a checkpoint names. Nothing about it is verified.
+///
+/// # Errors
+///
+/// [`CheckpointError::Malformed`] if it is no checkpoint.
+pub fn claimed_size(text: &str) -> Result<u64, CheckpointError> {
+    let note = Note::parse(text).map_err(CheckpointError::Malformed)?;
+    parse_body(note.body).map(|(_, head)| head.size)
+}
+
 /// A number without sign or leading zeros.
 pub(crate) fn parse_decimal(text: &str) -> Option<u64> {
     let number: u64 = text.parse().ok()?;

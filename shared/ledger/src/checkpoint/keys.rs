@@ -1,7 +1,6 @@
 //! The keys of a log, one after another.
 
-use super::note::Note;
-use super::{CheckpointError, LogIdentity, SignedCheckpoint, parse_body};
+use super::{CheckpointError, LogIdentity, SignedCheckpoint, claimed_size};
 use crate::digest::Digest;
 use crate::record::{Body, Leaf, LeafBytes};
 use crate::signing::PublicKey;
@@ -63,8 +62,6 @@ impl LogKeys {
     ///
     /// [`CheckpointError`] as [`SignedCheckpoint::open`].
     pub fn open(&self, text: &str) -> Result<SignedCheckpoint, CheckpointError> {
-        let note = Note::parse(text).map_err(CheckpointError::Malformed)?;
-        let (_, head) = parse_body(note.body)?;
-        SignedCheckpoint::open(text, &self.at(head.size))
+        SignedCheckpoint::open(text, &self.at(claimed_size(text)?))
     }
 }
