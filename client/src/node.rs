@@ -205,7 +205,7 @@ impl Node {
         let (log, _) = store::open(&state.directory("log")?)?;
         let institution = joined.institution().clone();
         let mirror = Mirror::open(log, joined.log(), institution.clone(), keys.record.public())?;
-        let witness = Witness::open(&state, &joined.log(), &institution, &keys.cosign)?;
+        let witness = Witness::open(&state, &mirror.keys(), &institution, &keys.cosign)?;
         let at = clock::now();
         let rules = &policy.population;
         let key = Arc::clone(&keys.record);

@@ -137,7 +137,7 @@ fn proven(
     approval: &Approval,
 ) -> Result<u64, ClientError> {
     let proven = receipt_of(answer)?
-        .verify::<Body>(log.mirror.log())
+        .verify_in::<Body>(&log.mirror.keys())
         .map_err(|error| ClientError::Unproven(format!("the receipt: {error}")))?;
     let ours = matches!(proven.leaf.body(), Body::Approval(found) if found == approval);
     if ours && *proven.leaf.author() == log.keys.record.public() {

@@ -54,7 +54,7 @@ pub(crate) struct Faults {
 pub(crate) struct Core {
     authority: Authority,
     operator: SigningKey,
-    log_key: SigningKey,
+    pub(crate) log_key: SigningKey,
     pub(crate) genesis: Digest,
     genesis_leaf: Vec<u8>,
     pub(crate) state: State,
@@ -87,7 +87,7 @@ pub(crate) struct Fake {
 
 type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-fn new_key() -> SigningKey {
+pub(crate) fn new_key() -> SigningKey {
     SigningKey::generate(&SystemRandom::new()).unwrap().0
 }
 

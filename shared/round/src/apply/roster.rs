@@ -105,6 +105,7 @@ fn add(consortium: &mut Consortium, added: &MemberAdded, index: u64) -> Result<(
 }
 
 /// Between runs only, so that one key speaks for a member in a whole run. Each of the three keys may stay; a new one was used by nobody.
+/// What the member signed of plans that have not run is void: it signs them again.
 fn rotate(consortium: &mut Consortium, rotated: &MemberRotated) -> Result<(), Violation> {
     let keys = &rotated.keys;
     let name = &keys.institution;
@@ -129,6 +130,9 @@ fn rotate(consortium: &mut Consortium, rotated: &MemberRotated) -> Result<(), Vi
         member.record_key = keys.record_key;
         member.cosign_key = keys.cosign_key;
         member.tls_key_digest = keys.tls_key_digest;
+    }
+    for proposal in consortium.proposals.values_mut() {
+        proposal.approvals.remove(name);
     }
     Ok(())
 }
