@@ -1,5 +1,6 @@
 //! What each command does.
 
+pub mod governance;
 pub mod ledger;
 pub mod plan;
 

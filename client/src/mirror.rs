@@ -158,6 +158,11 @@ impl<S: LogStore> Mirror<S> {
         &self.facts
     }
 
+    /// Where the copy is.
+    pub const fn store(&self) -> &S {
+        &self.store
+    }
+
     /// Which log it is, and who signs it.
     pub fn keys(&self) -> LogKeys {
         let consortium = self.facts.state().consortium.as_ref();

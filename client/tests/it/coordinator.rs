@@ -11,8 +11,8 @@ use ledger::digest::{Digest, sha256};
 use ledger::log_store::LogStore;
 use ledger::memory::MemoryLog;
 use ledger::record::{
-    Approval, Body, Canonical, Contribution, Genesis, Institution, Leaf, MemberAdded, QuorumRule,
-    Text,
+    Approval, Body, Canonical, Contribution, Decision, Genesis, Institution, Leaf, MemberAdded,
+    QuorumRule, Text,
 };
 use ledger::signing::{Signature, SigningKey, VerifierKey};
 use ledger::time::Timestamp;
@@ -527,6 +527,16 @@ impl Coordinator for Service {
         let approval = Approval::decode(&request.approval).unwrap();
         let mut core = self.core();
         let ask = Ask::Approve(approval, signature(&request.signature));
+        let index = core.ask(ask).map_err(|refusal| refused(&refusal))?;
+        self.tell();
+        Ok(Response::new(core.receipt(index)))
+    }
+
+    async fn decide(&self, request: Request<DecideRequest>) -> Result<Response<Receipt>, Status> {
+        let request = request.into_inner();
+        let decision = Decision::decode(&request.decision).unwrap();
+        let mut core = self.core();
+        let ask = Ask::Decide(decision, signature(&request.signature));
         let index = core.ask(ask).map_err(|refusal| refused(&refusal))?;
         self.tell();
         Ok(Response::new(core.receipt(index)))
