@@ -403,6 +403,7 @@ impl Coordinator for Service {
             ca: core.authority.certificate().to_vec().into(),
             genesis: core.genesis_leaf.clone().into(),
             receipt: Some(receipt),
+            log_key: core.log_key.public().as_bytes().to_vec().into(),
         }))
     }
 

@@ -228,10 +228,6 @@ impl Coordinator for Sink {
         Ok(Response::new(Receipt::default()))
     }
 
-    async fn cosign(&self, _: Request<CosignRequest>) -> Result<Response<CosignResponse>, Status> {
-        Ok(Response::new(CosignResponse {}))
-    }
-
     async fn decide(&self, _: Request<DecideRequest>) -> Result<Response<Receipt>, Status> {
         Ok(Response::new(Receipt::default()))
     }
