@@ -9,6 +9,7 @@ mod explain;
 mod output;
 mod plan;
 mod reconciled;
+mod report;
 mod show;
 
 use std::ffi::OsString;
@@ -60,6 +61,8 @@ enum Command {
         #[arg(long, value_name = "HEX")]
         genesis: Option<Digest>,
     },
+    /// Verify an export and say what was found, with all that it rests on: a page, a table or everything.
+    Report(report::ReportArguments),
     /// Compare banks' own ledgers with the log: what one side has and the other lacks, and whose fault it is.
     Reconcile {
         /// The directories that banks exported their ledgers to.
@@ -122,6 +125,7 @@ fn answer(Arguments { command, json }: Arguments) -> Output {
             let text = show::population(&report);
             Output::of(json, report.exit_code(), &report, text)
         }
+        Command::Report(arguments) => report::answer(&arguments, json),
         Command::Reconcile { ledgers, log, genesis, receipts } => {
             let reconciliation = reconcile(&log, &Options { genesis, receipts }, &ledgers);
             let text = reconciled::text(&reconciliation);

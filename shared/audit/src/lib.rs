@@ -10,7 +10,9 @@ mod blobs;
 pub mod cli;
 mod cosignatures;
 mod directory;
+mod dossier;
 pub mod export;
+mod facts;
 mod finding;
 mod fold;
 mod log;
@@ -23,6 +25,8 @@ mod report;
 mod verify;
 
 pub use account::{Account, Accountant, Certificates, shared};
+pub use dossier::{Answer, Dossier, Input, Item, Tool};
+pub use facts::{ApprovalFacts, Facts, Keys, ModelFacts, PlanFacts, RosterChange, RunFacts};
 pub use finding::{Finding, Kind};
 pub use nodes::{NoNode, Nodes};
 pub use population::{BlindedHead, ChargedRun, PopulationReport, verify_population};
