@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::facts::Facts;
+use crate::finding::Kind;
 use crate::report::Report;
 use crate::verify::{Options, verify_and_see};
 
@@ -62,10 +63,27 @@ impl Dossier {
     pub fn of(directory: &Path, options: &Options, tool: Tool) -> Self {
         let mut facts = Facts::default();
         let report = verify_and_see(directory, options, &mut |index, leaf| facts.see(index, leaf));
+        if !is_sound(&report) {
+            facts = Facts::default();
+        }
         let inputs = inputs::of(&report, &facts);
         let checklist = checklist::of(&report, &facts);
         let registry = registry::records(&report, &facts, &tool);
         Self { tool, report, facts, inputs, checklist, registry }
+    }
+
+    /// True if all that is there holds, so that figures and facts may be used.
+    pub fn is_sound(&self) -> bool {
+        is_sound(&self.report)
+    }
+
+    /// Each registry record as YAML, with the name of its file.
+    pub fn registry_files(&self) -> Vec<(String, String)> {
+        let file = |record: &Value| {
+            let name = record.get("url_slug").and_then(Value::as_str).unwrap_or_default();
+            (format!("{name}.yaml"), registry::yaml(record))
+        };
+        self.registry.iter().map(file).collect()
     }
 
     /// As one page that needs nothing else: no script, no address.
@@ -77,4 +95,8 @@ impl Dossier {
     pub fn csv(&self) -> String {
         inputs::csv(&self.inputs)
     }
+}
+
+fn is_sound(report: &Report) -> bool {
+    report.finding.as_ref().is_none_or(|finding| finding.kind == Kind::Incomplete)
 }

@@ -1,13 +1,17 @@
-//! The report of an audit as a file.
+//! The report of an audit, on standard output or as a folder of files.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use ledger::digest::{Digest, sha256};
 use serde::Serialize;
 
+use super::USAGE;
 use super::events::{Refused, failed};
 use super::output::Output;
+use super::show;
 use crate::dossier::{Dossier, Tool};
 use crate::verify::Options;
 
@@ -35,12 +39,12 @@ impl ExportArguments {
 pub(super) struct ReportArguments {
     #[command(flatten)]
     export: ExportArguments,
-    /// A page, the accountant's inputs and results, or everything.
-    #[arg(long, default_value = "html")]
+    /// What to print: a page, the accountant's inputs and results, or everything.
+    #[arg(long, default_value = "html", conflicts_with = "out")]
     format: Format,
-    /// The file to write; without it, standard output.
-    #[arg(long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    /// A folder, which must not exist yet, for all of them, and a registry record for each run.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
 }
 
 /// How a report is written.
@@ -54,10 +58,16 @@ enum Format {
     Json,
 }
 
+/// Files that were written.
+#[derive(Debug, Serialize)]
+struct Written {
+    files: Vec<WrittenFile>,
+}
+
 /// A file that was written.
 #[derive(Debug, Serialize)]
-pub(super) struct Written<'a> {
-    path: &'a Path,
+pub(super) struct WrittenFile {
+    path: PathBuf,
     bytes: usize,
     sha256: String,
 }
@@ -66,14 +76,17 @@ pub(super) fn answer(arguments: &ReportArguments, json: bool) -> Output {
     let export = &arguments.export;
     let dossier = Dossier::of(&export.directory, &export.options(), this_program());
     let code = dossier.report.exit_code();
-    let Some(path) = &arguments.output else {
+    let Some(folder) = &arguments.out else {
         return Output::of(json, code, &dossier, document(&dossier, arguments.format));
     };
-    match write(path, document(&dossier, arguments.format).as_bytes()) {
+    match write_all(folder, &dossier) {
         Ok(written) => {
-            let found = dossier.report.finding.as_ref();
-            let text = found.map_or_else(String::new, |finding| format!("{finding}\n"));
-            Output::of(json, code, &written, format!("{text}{written}"))
+            let mut text = String::new();
+            if let Some(found) = &dossier.report.finding {
+                show::finding(&mut text, found);
+            }
+            written.files.iter().for_each(|file| show::line(&mut text, format_args!("{file}")));
+            Output::of(json, code, &written, text)
         }
         Err((code, message)) => Output::failure(code, &message, json),
     }
@@ -82,25 +95,51 @@ pub(super) fn answer(arguments: &ReportArguments, json: bool) -> Output {
 fn document(dossier: &Dossier, format: Format) -> String {
     match format {
         Format::Html => dossier.html(),
-        Format::Csv => dossier.csv(),
+        Format::Csv if dossier.is_sound() => dossier.csv(),
+        // A table without lines would look like nothing spent.
+        Format::Csv => show::report(&dossier.report),
         // A tree of texts and numbers always has a JSON form.
         Format::Json => serde_json::to_string_pretty(dossier).unwrap_or_default(),
     }
 }
 
+fn write_all(folder: &Path, dossier: &Dossier) -> Result<Written, Refused> {
+    fs::create_dir(folder).map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            (USAGE, format!("expected no {} yet, found one", folder.display()))
+        } else {
+            failed(folder, &error)
+        }
+    })?;
+    let mut files = vec![
+        ("report.html".to_owned(), dossier.html()),
+        ("report.json".to_owned(), document(dossier, Format::Json)),
+    ];
+    if dossier.is_sound() {
+        files.push(("accountant.csv".to_owned(), dossier.csv()));
+        files.extend(dossier.registry_files());
+    }
+    let files = files.iter().map(|(name, text)| write(&folder.join(name), text.as_bytes()));
+    Ok(Written { files: files.collect::<Result<_, _>>()? })
+}
+
 /// Writes a file, which may be there already.
-pub(super) fn write<'a>(path: &'a Path, bytes: &[u8]) -> Result<Written<'a>, Refused> {
-    std::fs::write(path, bytes).map_err(|error| failed(path, &error))?;
-    Ok(Written { path, bytes: bytes.len(), sha256: sha256(bytes).to_string() })
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<WrittenFile, Refused> {
+    fs::write(path, bytes).map_err(|error| failed(path, &error))?;
+    Ok(WrittenFile {
+        path: path.to_path_buf(),
+        bytes: bytes.len(),
+        sha256: sha256(bytes).to_string(),
+    })
 }
 
 /// This program, by the bytes of its own file.
 pub(super) fn this_program() -> Tool {
-    let executable = std::env::current_exe().and_then(std::fs::read);
+    let executable = std::env::current_exe().and_then(fs::read);
     Tool::of(executable.ok().map(|bytes| sha256(&bytes)))
 }
 
-impl std::fmt::Display for Written<'_> {
+impl std::fmt::Display for WrittenFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {} bytes, SHA-256 {}", self.path.display(), self.bytes, self.sha256)
     }

@@ -23,6 +23,7 @@ pub(super) fn report(report: &Report) -> String {
         return text;
     }
     line(&mut text, format_args!("records      {}", report.records));
+    line(&mut text, format_args!("cosigned by  {}", witnesses(&report.cosigned_by)));
     line(&mut text, format_args!("receipts     {}", report.receipts));
     line(&mut text, format_args!("models       {} replayed bit for bit", report.models_replayed));
     let runs = report.runs.iter().map(run).collect();
@@ -47,6 +48,16 @@ pub(super) fn report(report: &Report) -> String {
         report.shared.iter().map(sum).collect(),
     );
     text
+}
+
+fn witnesses(names: &[String]) -> String {
+    let more = names.len().saturating_sub(LINES_MAX);
+    let listed = names.iter().take(LINES_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match (names.len(), more) {
+        (0, _) => "nobody".to_owned(),
+        (_, 0) => listed,
+        _ => format!("{listed} and {more} more: see --json"),
+    }
 }
 
 /// What a bank's own ledger says.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Dossier;
-use super::inputs::Input;
+use super::inputs::{Input, command_of_total};
 use super::markup::{Cell, Markup};
 use crate::facts::utc;
 use crate::report::RunStatus;
@@ -19,9 +19,10 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto
 h1 { font-size: 1.6rem; margin-bottom: 0; } h2 { font-size: 1.15rem; margin-top: 2rem; border-bottom: 1px solid var(--line); }
 table { border-collapse: collapse; width: 100%; margin: .6rem 0; }
 th, td { border: 1px solid var(--line); padding: .25rem .5rem; text-align: left; vertical-align: top; }
-th { background: var(--soft); } td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th { background: var(--soft); } td.n { text-align: right; font-variant-numeric: tabular-nums; } td.n, td.k { white-space: nowrap; }
 code { font: 12.5px/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
 pre { background: var(--soft); border: 1px solid var(--line); padding: .5rem; white-space: pre-wrap; margin: .4rem 0; }
+@media screen and (max-width: 50rem) { table { display: block; overflow-x: auto; } }
 @media print {
   body { font-size: 10pt; margin: 0; max-width: none; } h2 { break-after: avoid; }
   tr, pre { break-inside: avoid; } thead { display: table-header-group; }
@@ -34,13 +35,17 @@ pub(super) fn page(of: &Dossier) -> String {
     let mut page = Markup::default();
     page.raw(HEAD);
     verdict(&mut page, of);
-    spent(&mut page, of);
-    together(&mut page, of);
-    runs(&mut page, of);
-    evidence(&mut page, of);
-    roster(&mut page, of);
-    checklist(&mut page, of);
-    registry(&mut page, of);
+    if of.is_sound() {
+        spent(&mut page, of);
+        together(&mut page, of);
+        runs(&mut page, of);
+        evidence(&mut page, of);
+        roster(&mut page, of);
+        checklist(&mut page, of);
+        registry(&mut page, of);
+    } else {
+        page.element("p", "No figure is given: what the export says of spending and models proves nothing now. Keep it as it is.");
+    }
     page.element("h2", "What this does not show");
     page.raw(LIMITS);
     page.raw("</body></html>\n");
@@ -65,7 +70,9 @@ fn verdict(page: &mut Markup, of: &Dossier) {
             "Consistent, anchor not given: the export agrees with itself, but whose it is was not checked.",
         ),
         Some(finding) => {
-            page.element("p", format_args!("Wrong: {} (exit {}).", finding.kind, finding.kind.exit_code()));
+            let rest = if of.is_sound() { " All that is there was checked and holds." } else { "" };
+            let (kind, code) = (finding.kind, finding.kind.exit_code());
+            page.element("p", format_args!("Finding: {kind} (exit {code}).{rest}"));
             let row = |name: &str, text: &str| vec![Cell::Text(name.into()), Cell::Code(text.into())];
             page.table(
                 &["finding", ""],
@@ -79,34 +86,25 @@ fn verdict(page: &mut Markup, of: &Dossier) {
     };
     let genesis = report.genesis.clone().unwrap_or_default();
     let row = |name: &str, cell: Cell| vec![Cell::Text(name.into()), cell];
-    let (first, last) = (utc(of.facts.first_ms), utc(of.facts.last_ms));
-    page.table(
-        &["what", "which"],
-        vec![
-            row("genesis", Cell::Code(genesis.clone())),
-            row(
-                "records",
-                Cell::Text(format!(
-                    "{}, from {first} to {last} by the operator's clock",
-                    report.records
-                )),
-            ),
+    let mut rows = vec![row("genesis", Cell::Code(genesis.clone()))];
+    if of.is_sound() {
+        let (first, last) = (utc(of.facts.first_ms), utc(of.facts.last_ms));
+        let records = format!("{}, from {first} to {last} by the operator's clock", report.records);
+        let (replayed, models) = (report.models_replayed, of.facts.models.len());
+        let by = report.cosigned_by.join(", ");
+        rows.extend([
+            row("records", Cell::Text(records)),
             row("receipts", Cell::Text(format!("{} in the log", report.receipts))),
-            row(
-                "models",
-                Cell::Text(format!(
-                    "{} of {} computed anew, bit for bit",
-                    report.models_replayed,
-                    of.facts.models.len()
-                )),
-            ),
-            row("program", Cell::Text(format!("{} {}", of.tool.name, of.tool.version))),
-            row(
-                "its SHA-256",
-                Cell::Code(of.tool.sha256.clone().unwrap_or_else(|| "not read".into())),
-            ),
-        ],
-    );
+            row("cosigned by", Cell::Text(if by.is_empty() { "nobody".into() } else { by })),
+            row("models", Cell::Text(format!("{replayed} of {models} computed anew, bit for bit"))),
+        ]);
+    }
+    let program = format!("{} {}", of.tool.name, of.tool.version);
+    rows.extend([
+        row("program", Cell::Text(program)),
+        row("its SHA-256", Cell::Code(of.tool.sha256.clone().unwrap_or("not read".into()))),
+    ]);
+    page.table(&["what", "which"], rows);
     page.command(format_args!("counterfoil-audit verify EXPORT --genesis {genesis}"));
 }
 
@@ -123,7 +121,7 @@ fn spent(page: &mut Markup, of: &Dossier) {
         );
         vec![
             Cell::Text(of.name.clone()),
-            Cell::Code(short(&of.run)),
+            Cell::Short(short(&of.run)),
             Cell::Number(of.rounds.to_string()),
             Cell::Number(interval(of.epsilon)),
             Cell::Number(of.promise.to_string()),
@@ -179,8 +177,16 @@ fn together(page: &mut Markup, of: &Dossier) {
     page.table(&["institution", "runs", "releases", "ε", "δ", "of what"], rows.collect());
     page.element(
         "p",
-        "Composed from the events of all its runs in one list, at the least of their δ.",
+        "Composed from the events of all its runs in one list, at the least of their δ:",
     );
+    let mut seen = BTreeSet::new();
+    for total in &of.report.totals {
+        let command = command_of_total(&of.inputs, total);
+        if seen.insert(command.clone()) {
+            page.element("p", format_args!("{}: {}", total.name, interval(total.epsilon)));
+            page.command(command);
+        }
+    }
     page.element("h2", "A person whose data several institutions hold");
     let rows = of.report.shared.iter().map(|of| {
         vec![
@@ -190,7 +196,8 @@ fn together(page: &mut Markup, of: &Dossier) {
             Cell::Text(format!("per {}, {}", of.unit, of.relation)),
         ]
     });
-    page.table(&["institutions", "ε, the sum of the largest", "δ", "of what"], rows.collect());
+    page.table(&["institutions", "ε", "δ", "of what"], rows.collect());
+    page.element("p", "The sum of the largest figures above, ε and δ each.");
 }
 
 fn runs(page: &mut Markup, of: &Dossier) {
@@ -247,7 +254,7 @@ fn evidence(page: &mut Markup, of: &Dossier) {
         vec![
             Cell::Text(of.institution.clone()),
             Cell::Text(of.fault.clone()),
-            Cell::Code(short(&of.run)),
+            Cell::Short(short(&of.run)),
             Cell::Number(of.round.to_string()),
             Cell::Number(of.leaf.to_string()),
         ]

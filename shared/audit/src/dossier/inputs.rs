@@ -6,7 +6,7 @@ use privacy::Interval;
 use serde::Serialize;
 
 use crate::facts::Facts;
-use crate::report::Report;
+use crate::report::{Report, Total};
 
 const COLUMNS: &str = "institution,run,unit,relation,promised,mechanism,noise_multiplier,sampling_rate,count,task_change,delta,epsilon_lower,epsilon_upper,method,promise";
 
@@ -80,12 +80,31 @@ pub(super) fn of(report: &Report, facts: &Facts) -> Vec<Input> {
 impl Input {
     /// The command that computes the figure from its parameters alone.
     pub fn command(&self) -> String {
-        let Self { mechanism, noise_multiplier, sampling_rate, count, task_change, delta, .. } =
-            self;
+        command([self], self.delta)
+    }
+
+    fn event(&self) -> String {
+        let Self { mechanism, noise_multiplier, sampling_rate, count, task_change, .. } = self;
         format!(
-            r#"echo '[{{"mechanism": "{mechanism}", "noise_multiplier": {noise_multiplier}, "sampling_rate": {sampling_rate}, "count": {count}, "change": "{task_change}"}}]' | counterfoil-audit epsilon --delta {delta:e}"#
+            r#"{{"mechanism": "{mechanism}", "noise_multiplier": {noise_multiplier}, "sampling_rate": {sampling_rate}, "count": {count}, "change": "{task_change}"}}"#
         )
     }
+}
+
+/// The command that computes what an institution spent in all its runs, from their parameters alone.
+pub(super) fn command_of_total(inputs: &[Input], total: &Total) -> String {
+    let of = inputs.iter().filter(|of| {
+        of.promised
+            && of.institution == total.name
+            && of.unit == total.unit
+            && of.relation == total.relation
+    });
+    command(of, total.delta)
+}
+
+fn command<'a>(inputs: impl IntoIterator<Item = &'a Input>, delta: f64) -> String {
+    let events: Vec<_> = inputs.into_iter().map(Input::event).collect();
+    format!("echo '[{}]' | counterfoil-audit epsilon --delta {delta:e}", events.join(", "))
 }
 
 /// RFC 4180, with line feeds; numbers as they are in Rust, exact when read back.

@@ -14,6 +14,8 @@ pub(super) enum Cell {
     Number(String),
     /// A digest, key or command.
     Code(String),
+    /// The beginning of a digest, on one line.
+    Short(String),
 }
 
 impl Markup {
@@ -36,7 +38,7 @@ impl Markup {
         self
     }
 
-    /// A table; without rows nothing.
+    /// A table; without rows the word "None".
     pub(super) fn table(&mut self, heads: &[&'static str], rows: Vec<Vec<Cell>>) -> &mut Self {
         if rows.is_empty() {
             return self.element("p", "None.");
@@ -54,6 +56,9 @@ impl Markup {
                     Cell::Number(text) => write!(self.0, "<td class=\"n\">{}</td>", escape(&text)),
                     Cell::Code(text) => {
                         write!(self.0, "<td><code>{}</code></td>", escape(&text))
+                    }
+                    Cell::Short(text) => {
+                        write!(self.0, "<td class=\"k\"><code>{}</code></td>", escape(&text))
                     }
                 };
             }
@@ -82,4 +87,22 @@ fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cell, Markup};
+
+    #[test]
+    fn no_text_of_a_log_becomes_markup() {
+        let hostile = "</td><script>alert('x')</script>\u{1b}[2J\"&";
+        let mut page = Markup::default();
+        page.element("h1", hostile).command(hostile);
+        for cell in [Cell::Text, Cell::Number, Cell::Code, Cell::Short] {
+            page.table(&["what"], vec![vec![cell(hostile.to_owned())]]);
+        }
+        let page = page.into_string();
+        assert!(!page.contains("<script") && !page.contains('\u{1b}') && !page.contains('\''));
+        assert_eq!(page.matches("&lt;script&gt;").count(), 6);
+    }
 }

@@ -3,6 +3,8 @@
 //! The fields are those of its `schemas/deployments-schema.yaml` (opendp/deployments-registry-data, commit 3e9c812 of 15 July 2026),
 //! all three tiers. What the log does not know is said to be open, for a person to fill in.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::Tool;
@@ -132,7 +134,8 @@ fn lines(value: &Value, depth: usize, text: &mut String) {
         let indent = "  ".repeat(depth);
         match value {
             Value::Object(_) => {
-                text.push_str(&format!("{indent}{key}:\n"));
+                // Writing to a string does not fail.
+                let _ = writeln!(text, "{indent}{key}:");
                 lines(value, depth + 1, text);
             }
             Value::Null
@@ -140,7 +143,7 @@ fn lines(value: &Value, depth: usize, text: &mut String) {
             | Value::Number(_)
             | Value::String(_)
             | Value::Array(_) => {
-                text.push_str(&format!("{indent}{key}: {value}\n"));
+                let _ = writeln!(text, "{indent}{key}: {value}");
             }
         }
     }

@@ -11,5 +11,6 @@ mod metrics;
 mod population;
 mod receipts;
 mod reconcile;
+mod report;
 mod totals;
 mod world;
