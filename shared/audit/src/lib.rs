@@ -22,6 +22,7 @@ mod receipts;
 mod reconcile;
 mod replay;
 mod report;
+mod rounded;
 mod verify;
 
 pub use account::{Account, Accountant, Certificates, shared};

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::facts::Facts;
 use crate::report::Report;
+use crate::rounded::up;
 
 /// One component, and what the evidence says of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -77,7 +78,8 @@ fn guarantee(report: &Report, facts: &Facts) -> Vec<Item> {
     let others = report.institutions.iter().filter_map(|of| of.beside.as_ref());
     let other = others.map(|of| of.epsilon.upper).fold(0.0, f64::max);
     let shared = report.shared.iter().map(|of| {
-        format!("at {} institutions ε ≤ {:.4}, δ = {:e}", of.banks, of.epsilon_upper, of.delta)
+        let upper = up(of.epsilon_upper, 4);
+        format!("at {} institutions ε ≤ {upper}, δ = {:e}", of.banks, of.delta)
     });
     let shared: Vec<_> = shared.collect();
     let (checked, open) = (Answer::Checked, Answer::NotProtected);
@@ -87,8 +89,9 @@ fn guarantee(report: &Report, facts: &Facts) -> Vec<Item> {
             "2.2",
             checked,
             format!(
-                "ε ≤ {most:.4} for a customer of one institution over all {} runs, computed from mechanism parameters alone; \
+                "ε ≤ {} for a customer of one institution over all {} runs, computed from mechanism parameters alone; \
                  a logged ε is never used.",
+                up(most, 4),
                 report.runs.len()
             ),
         ),
@@ -107,7 +110,8 @@ fn guarantee(report: &Report, facts: &Facts) -> Vec<Item> {
             "2.4",
             checked,
             format!(
-                "The same contributions cost ε ≤ {other:.4} in one run under the relation that the plan does not speak of."
+                "The same contributions cost ε ≤ {} in one run under the relation that the plan does not speak of.",
+                up(other, 4)
             ),
         ),
         item(

@@ -7,6 +7,7 @@ use super::inputs::{Input, command_of_total};
 use super::markup::{Cell, Markup};
 use crate::facts::utc;
 use crate::report::RunStatus;
+use crate::rounded::{down, up};
 
 const HEAD: &str = r#"<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -191,7 +192,7 @@ fn together(page: &mut Markup, of: &Dossier) {
     let rows = of.report.shared.iter().map(|of| {
         vec![
             Cell::Number(of.banks.to_string()),
-            Cell::Number(format!("at most {:.4}", of.epsilon_upper)),
+            Cell::Number(format!("at most {}", up(of.epsilon_upper, 4))),
             Cell::Number(format!("{:e}", of.delta)),
             Cell::Text(format!("per {}, {}", of.unit, of.relation)),
         ]
@@ -309,7 +310,7 @@ fn registry(page: &mut Markup, of: &Dossier) {
 }
 
 fn interval(of: privacy::Interval) -> String {
-    format!("{:.4} to {:.4}", of.lower, of.upper)
+    format!("{} to {}", down(of.lower, 4), up(of.upper, 4))
 }
 
 fn short(hex: &str) -> String {

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::Tool;
 use crate::facts::{Facts, RunFacts, utc};
-use crate::report::Report;
+use crate::report::{InstitutionReport, Report};
+use crate::rounded::{down, up};
 
 const OPEN: &str = "Not in the log: to be filled in by the institutions.";
 
@@ -23,17 +24,14 @@ fn record(report: &Report, facts: &Facts, run: &RunFacts, tool: &Tool) -> Option
     let spent: Vec<_> = report.institutions.iter().filter(|of| of.run == run.id).collect();
     let most = spent.iter().max_by(|a, b| a.epsilon.upper.total_cmp(&b.epsilon.upper))?;
     let names: Vec<&str> = spent.iter().map(|of| of.name.as_str()).collect();
-    let each: Vec<String> = spent
-        .iter()
-        .map(|of| {
-            format!(
-                "{}: {} releases, ε in [{:.6}, {:.6}] at δ = {:e}",
-                of.name, of.rounds, of.epsilon.lower, of.epsilon.upper, of.delta
-            )
-        })
-        .collect();
+    let each: Vec<String> = spent.iter().map(|of| figure(of)).collect();
     let beside = most.beside.as_ref().map_or_else(String::new, |of| {
-        format!(" Under {} (tasks: {}): ε ≤ {:.6}.", of.relation, of.task_change, of.epsilon.upper)
+        format!(
+            " Under {} (tasks: {}): ε ≤ {}.",
+            of.relation,
+            of.task_change,
+            up(of.epsilon.upper, 6)
+        )
     });
     let privacy = &plan.privacy;
     let published: String = utc(run.at_ms).chars().take(10).collect();
@@ -119,6 +117,11 @@ fn record(report: &Report, facts: &Facts, run: &RunFacts, tool: &Tool) -> Option
             },
         },
     }))
+}
+
+fn figure(of: &InstitutionReport) -> String {
+    let (lower, upper) = (down(of.epsilon.lower, 6), up(of.epsilon.upper, 6));
+    format!("{}: {} releases, ε in [{lower}, {upper}] at δ = {:e}", of.name, of.rounds, of.delta)
 }
 
 /// The record as the YAML that the registry keeps: JSON strings are YAML strings.

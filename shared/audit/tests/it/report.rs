@@ -105,8 +105,14 @@ fn every_command_on_the_page_runs_and_gives_the_figure_above_it() {
         let events = events.strip_prefix("<pre><code>echo '").expect("a list");
         let events: Value = serde_json::from_str(events).expect("a list");
         let (lower, upper) = epsilon(&events, delta.parse().expect("a number"));
-        let said = format!(": {lower:.4} to {upper:.4}</p>\n");
-        assert!(before.ends_with(&said), "{said} before {command}");
+        let (_, said) =
+            before.trim_end().trim_end_matches("</p>").rsplit_once(": ").expect("a figure");
+        let (below, above) = said.split_once(" to ").expect("two bounds");
+        let (below, above): (f64, f64) =
+            (below.parse().expect("a number"), above.parse().expect("a number"));
+        // What is printed is rounded outward.
+        assert!(below <= lower && lower < below + 1e-4, "{said} before {command}");
+        assert!(above - 1e-4 < upper && upper <= above, "{said} before {command}");
         commands += 1;
     }
     // Two runs under two relations, and the two runs together.
