@@ -8,6 +8,7 @@ mod events;
 mod explain;
 mod output;
 mod plan;
+mod prove;
 mod reconciled;
 mod report;
 mod show;
@@ -63,6 +64,10 @@ enum Command {
     },
     /// Verify an export and say what was found, with all that it rests on: a page, a table or everything.
     Report(report::ReportArguments),
+    /// Prove in one small file that the record of a receipt is in the log of an export.
+    Prove(prove::ProveArguments),
+    /// Check a proof of a record, or of two histories, without an export.
+    Check(prove::CheckArguments),
     /// Compare banks' own ledgers with the log: what one side has and the other lacks, and whose fault it is.
     Reconcile {
         /// The directories that banks exported their ledgers to.
@@ -126,6 +131,8 @@ fn answer(Arguments { command, json }: Arguments) -> Output {
             Output::of(json, report.exit_code(), &report, text)
         }
         Command::Report(arguments) => report::answer(&arguments, json),
+        Command::Prove(arguments) => prove::prove(&arguments, json),
+        Command::Check(arguments) => prove::check(&arguments, json),
         Command::Reconcile { ledgers, log, genesis, receipts } => {
             let reconciliation = reconcile(&log, &Options { genesis, receipts }, &ledgers);
             let text = reconciled::text(&reconciliation);

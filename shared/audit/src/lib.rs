@@ -7,6 +7,7 @@
 
 mod account;
 mod blobs;
+mod check;
 pub mod cli;
 mod cosignatures;
 mod directory;
@@ -18,6 +19,7 @@ mod fold;
 mod log;
 mod nodes;
 mod population;
+mod prove;
 mod receipts;
 mod reconcile;
 mod replay;
@@ -26,11 +28,13 @@ mod rounded;
 mod verify;
 
 pub use account::{Account, Accountant, Certificates, shared};
+pub use check::{Anchor, Checked, ProvedRecord, ProvedSplit, check};
 pub use dossier::{Answer, Dossier, Input, Item, Tool};
 pub use facts::{ApprovalFacts, Facts, Keys, ModelFacts, PlanFacts, RosterChange, RunFacts};
 pub use finding::{Finding, Kind};
 pub use nodes::{NoNode, Nodes};
 pub use population::{BlindedHead, ChargedRun, PopulationReport, verify_population};
+pub use prove::{Proved, prove};
 pub use reconcile::{Difference, DifferenceKind, Fault, ReconciledRun, Reconciliation, reconcile};
 pub use report::{
     Beside, Conviction, InstitutionReport, Report, RoundMetrics, RunReport, RunStatus, Shared,

@@ -9,6 +9,7 @@ mod large;
 mod lies;
 mod metrics;
 mod population;
+mod prove;
 mod receipts;
 mod reconcile;
 mod report;
