@@ -6,6 +6,7 @@
 mod account;
 mod events;
 mod explain;
+mod lineage;
 mod output;
 mod plan;
 mod prove;
@@ -68,6 +69,8 @@ enum Command {
     Prove(prove::ProveArguments),
     /// Check a proof of a record, or of two histories, without an export.
     Check(prove::CheckArguments),
+    /// Compute one model anew, bit for bit, and say which contributions, sums and steps lead to it.
+    Replay(lineage::ReplayArguments),
     /// Compare banks' own ledgers with the log: what one side has and the other lacks, and whose fault it is.
     Reconcile {
         /// The directories that banks exported their ledgers to.
@@ -131,6 +134,7 @@ fn answer(Arguments { command, json }: Arguments) -> Output {
             Output::of(json, report.exit_code(), &report, text)
         }
         Command::Report(arguments) => report::answer(&arguments, json),
+        Command::Replay(arguments) => lineage::replay(&arguments, json),
         Command::Prove(arguments) => prove::prove(&arguments, json),
         Command::Check(arguments) => prove::check(&arguments, json),
         Command::Reconcile { ledgers, log, genesis, receipts } => {

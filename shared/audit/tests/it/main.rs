@@ -7,6 +7,7 @@ mod cosigned;
 mod honest;
 mod large;
 mod lies;
+mod lineage;
 mod metrics;
 mod population;
 mod prove;
