@@ -8,6 +8,7 @@ mod events;
 mod explain;
 mod lineage;
 mod output;
+mod pack;
 mod plan;
 mod prove;
 mod reconciled;
@@ -71,6 +72,8 @@ enum Command {
     Check(prove::CheckArguments),
     /// Compute one model anew, bit for bit, and say which contributions, sums and steps lead to it.
     Replay(lineage::ReplayArguments),
+    /// Verify an export and pack all that the audit rests on, but the blobs, into one file.
+    Pack(pack::PackArguments),
     /// Compare banks' own ledgers with the log: what one side has and the other lacks, and whose fault it is.
     Reconcile {
         /// The directories that banks exported their ledgers to.
@@ -135,6 +138,7 @@ fn answer(Arguments { command, json }: Arguments) -> Output {
         }
         Command::Report(arguments) => report::answer(&arguments, json),
         Command::Replay(arguments) => lineage::replay(&arguments, json),
+        Command::Pack(arguments) => pack::answer(&arguments, json),
         Command::Prove(arguments) => prove::prove(&arguments, json),
         Command::Check(arguments) => prove::check(&arguments, json),
         Command::Reconcile { ledgers, log, genesis, receipts } => {

@@ -19,6 +19,7 @@ mod fold;
 mod lineage;
 mod log;
 mod nodes;
+mod pack;
 mod population;
 mod prove;
 mod receipts;
@@ -35,6 +36,7 @@ pub use facts::{ApprovalFacts, Facts, Keys, ModelFacts, PlanFacts, RosterChange,
 pub use finding::{Finding, Kind};
 pub use lineage::{Lineage, ModelStep, Part, Sum, lineage};
 pub use nodes::{NoNode, Nodes};
+pub use pack::pack;
 pub use population::{BlindedHead, ChargedRun, PopulationReport, verify_population};
 pub use prove::{Proved, prove};
 pub use reconcile::{Difference, DifferenceKind, Fault, ReconciledRun, Reconciliation, reconcile};

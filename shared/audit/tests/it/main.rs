@@ -9,6 +9,7 @@ mod large;
 mod lies;
 mod lineage;
 mod metrics;
+mod pack;
 mod population;
 mod prove;
 mod receipts;
