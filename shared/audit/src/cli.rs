@@ -6,6 +6,7 @@
 mod account;
 mod events;
 mod explain;
+mod fetch;
 mod lineage;
 mod output;
 mod pack;
@@ -74,6 +75,8 @@ enum Command {
     Replay(lineage::ReplayArguments),
     /// Verify an export and pack all that the audit rests on, but the blobs, into one file.
     Pack(pack::PackArguments),
+    /// Copy an export from a folder that somebody else can write to: its own files, and nothing else.
+    Fetch(fetch::FetchArguments),
     /// Compare banks' own ledgers with the log: what one side has and the other lacks, and whose fault it is.
     Reconcile {
         /// The directories that banks exported their ledgers to.
@@ -138,6 +141,7 @@ fn answer(Arguments { command, json }: Arguments) -> Output {
         }
         Command::Report(arguments) => report::answer(&arguments, json),
         Command::Replay(arguments) => lineage::replay(&arguments, json),
+        Command::Fetch(arguments) => fetch::answer(&arguments, json),
         Command::Pack(arguments) => pack::answer(&arguments, json),
         Command::Prove(arguments) => prove::prove(&arguments, json),
         Command::Check(arguments) => prove::check(&arguments, json),

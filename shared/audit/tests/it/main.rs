@@ -4,6 +4,7 @@
 mod any;
 mod cli;
 mod cosigned;
+mod fetch;
 mod honest;
 mod large;
 mod lies;
