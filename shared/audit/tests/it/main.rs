@@ -10,6 +10,7 @@ mod large;
 mod lies;
 mod lineage;
 mod metrics;
+mod mutations;
 mod pack;
 mod population;
 mod prove;
