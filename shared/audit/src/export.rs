@@ -137,7 +137,7 @@ pub fn leaves_of<L: LogStore>(log: &L) -> impl Iterator<Item = Result<LeafBytes,
 }
 
 /// Fills a directory beside `directory`, which must not exist yet, and gives it that name once it is whole.
-fn published(
+pub(crate) fn published(
     directory: &Path,
     fill: impl FnOnce(&Path) -> Result<u64, ExportError>,
 ) -> Result<u64, ExportError> {

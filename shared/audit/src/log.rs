@@ -24,13 +24,19 @@ pub(crate) struct Log<'a> {
 
 /// Which log the file `genesis` founds.
 pub(crate) fn identity(directory: &Directory) -> Result<LogIdentity, Finding> {
-    let bytes = directory.read(GENESIS, LEAF_BYTES_MAX)?;
-    let leaf: Leaf = Leaf::decode(bytes.as_slice())
-        .map_err(|error| Kind::Tampered.at(GENESIS, "a genesis record", error))?;
-    let Body::Genesis(genesis) = leaf.body() else {
-        return Err(Kind::Tampered.at(GENESIS, "a genesis record", leaf.body().kind()));
-    };
-    Ok(LogIdentity { genesis: sha256(&bytes), key: genesis.log_key })
+    founded_by(GENESIS, &directory.read(GENESIS, LEAF_BYTES_MAX)?)
+}
+
+/// Which log the record `bytes`, read from `place`, founds.
+pub(crate) fn founded_by(
+    place: impl std::fmt::Display,
+    bytes: &[u8],
+) -> Result<LogIdentity, Finding> {
+    let wrong =
+        |found: &dyn std::fmt::Display| Kind::Tampered.at(&place, "a genesis record", found);
+    let leaf: Leaf = Leaf::decode(bytes).map_err(|error| wrong(&error))?;
+    let Body::Genesis(genesis) = leaf.body() else { return Err(wrong(&leaf.body().kind())) };
+    Ok(LogIdentity { genesis: sha256(bytes), key: genesis.log_key })
 }
 
 impl<'a> Log<'a> {

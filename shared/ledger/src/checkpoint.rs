@@ -8,6 +8,7 @@
 //! — counterfoil/⟨genesis digest⟩ ⟨key id and Ed25519 signature in base64⟩
 //! ```
 
+mod contradiction;
 mod cosignature;
 mod keys;
 mod note;
@@ -19,6 +20,10 @@ use thiserror::Error;
 use crate::digest::Digest;
 use crate::signing::{Algorithm, PublicKey, Signature, SigningKey, VerifierKey, VerifierKeyError};
 use crate::tree::Head;
+pub use contradiction::{
+    CONTRADICTION_BYTES_MAX, CONTRADICTION_SCHEMA, CompareError, Contradiction, ContradictionError,
+    Convicted, Path as ConsistencyPath,
+};
 pub use cosignature::{Cosignature, witness_key};
 pub use keys::LogKeys;
 use note::Note;
