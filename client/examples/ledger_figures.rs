@@ -52,6 +52,8 @@ fn ledger<S: LogStore>(store: S) -> Result<PopulationLedger<S>, Box<dyn Error>> 
     let filter = filter()?;
     let cap = Cap::new(1000.0, 1e-6, filter.order().get(), filter.budget(), Text::default())?;
     ledger.set_cap(AT, cap)?;
+    let (record_key, _) = SigningKey::generate(&SystemRandom::new())?;
+    ledger.enroll(AT, Digest::ZERO, &Institution::new("north")?, &record_key)?;
     Ok(ledger)
 }
 

@@ -59,7 +59,7 @@ pub(super) fn fill(
 }
 
 /// A ledger that charges and releases as a bank's does, without a disk.
-fn ledger(member: &Member) -> Result<PopulationLedger<MemoryLog>, SandboxError> {
+fn ledger(member: &Member, consortium: Digest) -> Result<PopulationLedger<MemoryLog>, SandboxError> {
     let key = Arc::clone(&member.keys.record);
     let opened = Opened {
         institution: member.joined.institution().clone(),
@@ -75,6 +75,9 @@ fn ledger(member: &Member) -> Result<PopulationLedger<MemoryLog>, SandboxError> 
     let cap = Cap::new(3.0, 1e-6, 8.5, 1.0, Text::default());
     ledger
         .set_cap(AT, cap.map_err(|error| SandboxError::bench(&error))?)
+        .map_err(|error| SandboxError::bench(&error))?;
+    ledger
+        .enroll(AT, consortium, member.joined.institution(), &member.keys.record)
         .map_err(|error| SandboxError::bench(&error))?;
     Ok(ledger)
 }

@@ -64,6 +64,10 @@ fn export(story: Story, place: &Path) {
     };
     let store = MemoryLog::new(MemoryBlobs::new());
     let mut ledger = PopulationLedger::register(store, Arc::clone(&key), AT, opened, &[]).unwrap();
+    let (consortium, north) =
+        (Digest::from_bytes([2; 32]), Institution::new("north").unwrap());
+    let (record_key, _) = SigningKey::generate(&SystemRandom::new()).unwrap();
+    ledger.enroll(AT, consortium, &north, &record_key).unwrap();
     let (epsilon, delta) = (Epsilon::new(3.0).unwrap(), Delta::new(1e-6).unwrap());
     let filter = Filter::new(epsilon, delta, Order::new(9.5).unwrap()).unwrap();
     let budget = filter.budget() * story.budget;
