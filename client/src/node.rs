@@ -39,7 +39,7 @@ use crate::joined::Joined;
 use crate::keys::{Keys, population_key};
 use crate::mirror::{Mirror, Tampered};
 use crate::policy::{Policy, PopulationRules};
-use crate::population::{CapStanding, Confirmed, Population};
+use crate::population::{CapStanding, Confirmed, Member, Population};
 use crate::state_dir::StateDir;
 use crate::tasks::{PopulationKey, Tasks};
 use crate::witness::Witness;
@@ -206,8 +206,12 @@ impl Node {
         let witness = Witness::open(&state, &joined.log(), &institution, &keys.cosign)?;
         let at = clock::now();
         let rules = &policy.population;
-        let key = Arc::clone(&keys.record);
-        let mut population = Population::open(&state, rules, &source, &institution, key, at)?;
+        let member = Member {
+            consortium: joined.genesis_digest(),
+            institution: &institution,
+            record_key: &keys.record,
+        };
+        let mut population = Population::open(&state, rules, &source, &member, at)?;
         population.check_clock(rules, at)?;
         if let CapStanding::PolicyAbove { held } = population.keep_cap(rules, None, at)? {
             let policy = rules.epsilon;
@@ -257,6 +261,15 @@ impl Node {
 
     fn population(&self) -> MutexGuard<'_, Population> {
         locked(&self.population)
+    }
+
+    /// The ledger with all that other nodes of the bank have written to it. A stop by one of them holds for this one.
+    fn fresh_population(&self) -> Result<MutexGuard<'_, Population>, ClientError> {
+        let mut population = self.population();
+        population.refresh()?;
+        let stopped = population.ledger.state().stopped().is_some();
+        self.stopped.send_if_modified(|known| std::mem::replace(known, stopped) != stopped);
+        Ok(population)
     }
 
     /// Says that something may have become due.

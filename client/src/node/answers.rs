@@ -19,8 +19,10 @@ pub(super) async fn answer(node: Option<Arc<Node>>, command: Command) -> Answer 
         };
     };
     let answered = blocking(move || match command {
-        Command::Status {} => Ok(Answer::Status(Box::new(status(&node)))),
-        Command::Ledger {} => Ok(Answer::Ledger(Box::new(LedgerReport::of(&node.population())?))),
+        Command::Status {} => Ok(Answer::Status(Box::new(status(&node)?))),
+        Command::Ledger {} => {
+            Ok(Answer::Ledger(Box::new(LedgerReport::of(&*node.fresh_population()?)?)))
+        }
         Command::Void { reservation, reason } => void(&node, reservation, &reason),
         Command::Export { directory } => export(&node, &directory),
         Command::Stop { reason } => stop(&node, &reason),
@@ -47,6 +49,7 @@ fn stop(node: &Node, reason: &str) -> Result<Answer, ClientError> {
     // Held back at once, also while the ledger is written.
     node.stopped.send_replace(true);
     let mut population = node.population();
+    population.refresh()?;
     if population.ledger.state().stopped().is_none() {
         warn!(%reason, "stopped: nothing is released from here on");
         population.ledger.stop(clock::now(), reason).map_err(ClientError::ledger)?;
@@ -63,7 +66,7 @@ fn void(node: &Node, reservation: u64, reason: &str) -> Result<Answer, ClientErr
 }
 
 fn export(node: &Node, directory: &Path) -> Result<Answer, ClientError> {
-    let entries = node.population().export(directory)?;
+    let entries = node.fresh_population()?.export(directory)?;
     info!(entries, directory = %directory.display(), "the ledger is exported");
     Ok(Answer::Exported { entries })
 }
@@ -71,6 +74,7 @@ fn export(node: &Node, directory: &Path) -> Result<Answer, ClientError> {
 fn resume(node: &Node, reason: &str) -> Result<Answer, ClientError> {
     let reason = text(reason)?;
     let mut population = node.population();
+    population.refresh()?;
     if population.ledger.state().stopped().is_some() {
         info!(%reason, "resumed");
         population.ledger.resume(clock::now(), reason).map_err(ClientError::ledger)?;
@@ -85,12 +89,13 @@ fn text(reason: &str) -> Result<Text<256>, ClientError> {
     Text::new(reason).map_err(|error| ClientError::Usage(error.to_string()))
 }
 
-fn status(node: &Node) -> NodeStatus {
+fn status(node: &Node) -> Result<NodeStatus, ClientError> {
     let joined = node.joined().clone();
     let mirror = node.mirror();
     let open = mirror.facts().open_round();
     let validity = Validity::of_certificate(joined.certificate()).ok();
-    NodeStatus {
+    let stopped = node.fresh_population()?.ledger.state().stopped().map(ToString::to_string);
+    Ok(NodeStatus {
         running: true,
         institution: joined.institution().to_string(),
         consortium: joined.genesis_digest().to_string(),
@@ -101,12 +106,12 @@ fn status(node: &Node) -> NodeStatus {
         run: mirror.facts().run().map(|run| run.id.to_string()),
         round: open.as_ref().map(|round| round.number),
         expected: open.is_some_and(|round| round.expects_us),
-        stopped: node.population().ledger.state().stopped().map(ToString::to_string),
+        stopped,
         trouble: {
             let troubles = locked(&node.trouble);
             troubles.working.clone().or_else(|| troubles.following.clone())
         },
         ledger_confirmed_by: Some(node.confirmed.accepted),
         second_place: node.confirmed.second_place.clone(),
-    }
+    })
 }

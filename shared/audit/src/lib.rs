@@ -25,7 +25,7 @@ mod verify;
 pub use account::{Account, Accountant, Certificates, shared};
 pub use finding::{Finding, Kind};
 pub use nodes::{NoNode, Nodes};
-pub use population::{BlindedHead, ChargedRun, PopulationReport, verify_population};
+pub use population::{BlindedHead, ChargedRun, EnrolledIn, PopulationReport, verify_population};
 pub use reconcile::{Difference, DifferenceKind, Fault, ReconciledRun, Reconciliation, reconcile};
 pub use report::{
     Beside, Conviction, InstitutionReport, Report, RoundMetrics, RunReport, RunStatus, Shared,

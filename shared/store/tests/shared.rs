@@ -50,7 +50,7 @@ fn two_append_in_turn_and_each_goes_on_from_the_other() {
     let digest = *small.digest();
     one.hold().unwrap();
     one.append(&one.head(), &leaf("with a blob"), &[small]).unwrap();
-    let large = blobs.put(&[2; 70_000]).unwrap();
+    let large = blobs.put(&vec![2; 70_000]).unwrap();
     one.let_go();
     assert_eq!(others.get(&digest).unwrap(), Some(vec![1; 10]));
     assert_eq!(others.get(&large).unwrap(), Some(vec![2; 70_000]));

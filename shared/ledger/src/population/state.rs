@@ -211,6 +211,12 @@ impl Population {
         self.spent
     }
 
+    /// The same for the charges to one consortium alone: its share of the one budget.
+    pub fn spent_for(&self, consortium: &Digest) -> f64 {
+        let theirs = self.charges.values().filter(|line| line.is_for(consortium) && line.counts());
+        theirs.fold(0.0, |sum, line| add_up(sum, line.reserved.request.rdp))
+    }
+
     /// Why releases are stopped, if they are.
     pub const fn stopped(&self) -> Option<&Text<256>> {
         self.stopped.as_ref()

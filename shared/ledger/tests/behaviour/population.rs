@@ -4,7 +4,7 @@ use ledger::digest::{Digest, sha256};
 use ledger::log_store::{BlobStore as _, LogStore as _};
 use ledger::memory::{Crash, CrashPoint, MemoryBlobs, MemoryLog};
 use ledger::population::{
-    Cap, Entry, LedgerError, OpenWork, Opened, OpenedHead, PopulationLedger, Recomputed,
+    Cap, Enrolled, Entry, LedgerError, OpenWork, Opened, OpenedHead, PopulationLedger, Recomputed,
     ReleasedEntry, Reservation, ReserveOutcome, ReserveRequest, Reserved, RunTerms, Sketch,
     SketchKey, UnitRelation, Violation, blinded_head,
 };
@@ -485,4 +485,59 @@ fn the_fold_alone_refuses_what_an_honest_ledger_never_writes() {
     for refused in [release(4), again(4), charge(2, 0.75)] {
         assert!(matches!(ledger.state().check(&refused), Err(Violation::Stopped(_))));
     }
+}
+
+#[test]
+fn a_ledger_is_charged_only_for_consortia_whose_record_key_has_signed_for_it() {
+    let mut ledger = ledger();
+    let elsewhere = || ReserveRequest { consortium: digest(5), ..request(0, 0.25) };
+    let refused = violation(ledger.reserve(at(3), elsewhere()));
+    assert_eq!(refused, Violation::NotEnrolled(digest(5)));
+    ledger.enroll(at(4), digest(5), &name("bank-b"), &key(8)).unwrap();
+    let blobs = blobs(&ledger);
+    let reservation = compute(ledger.reserve(at(5), elsewhere()).unwrap());
+    let released = ledger.release(at(6), &reservation, b"noised".to_vec(), &blobs).unwrap();
+    let sent = ledger.contribution(&released).unwrap();
+    assert_eq!(sent.institution, name("bank-b"), "by its name there");
+    // The one budget, and each consortium's own work.
+    compute(ledger.reserve(at(7), request(0, 0.5)).unwrap());
+    let refused = violation(ledger.reserve(at(8), request(1, 0.5)));
+    assert_eq!(refused, Violation::OverBudget { spent: 0.75, rdp: 0.5, budget: 1.0 });
+    assert!(matches!(&*ledger.open_work(&digest(5)), [OpenWork::Resend(_)]));
+    assert!(matches!(&*ledger.open_work(&digest(0)), [OpenWork::Recompute(_)]));
+    assert!(ledger.open_work(&digest(6)).is_empty());
+    let shares = [0, 5].map(|of| ledger.state().spent_for(&digest(of)).to_bits());
+    assert_eq!(shares, [0.5_f64.to_bits(), 0.25_f64.to_bits()]);
+}
+
+#[test]
+fn a_consortium_is_enrolled_once_a_key_and_never_under_another_name() {
+    let mut ledger = ledger();
+    let size = ledger.head().size;
+    ledger.enroll(at(3), digest(0), &name("bank-a"), &key(7)).unwrap();
+    assert_eq!(ledger.head().size, size, "what is signed is not signed again");
+    let renamed = violation(ledger.enroll(at(4), digest(0), &name("bank-z"), &key(9)));
+    assert_eq!(renamed, Violation::AlreadyEnrolled(digest(0)));
+    ledger.enroll(at(5), digest(0), &name("bank-a"), &key(9)).unwrap();
+    let held = ledger.state().enrolled()[&digest(0)].clone();
+    assert_eq!((held.record_key, ledger.state().enrolled().len()), (key(9).public(), 1));
+
+    // A reader refuses a statement for another ledger, consortium or name, and the same one again.
+    let own = ledger.identity().genesis;
+    let entry =
+        |enrolled: Enrolled| Record { at: at(6), author: key(1).public(), body: enrolled.into() };
+    let signed = |of: &Digest| Enrolled::sign(of, digest(6), name("bank-a"), &key(7));
+    let state = ledger.state();
+    state.check(&entry(signed(&own))).unwrap();
+    let forged = [
+        signed(&digest(4)),
+        Enrolled { consortium: digest(7), ..signed(&own) },
+        Enrolled { institution: name("bank-b"), ..signed(&own) },
+        Enrolled { record_key: key(8).public(), ..signed(&own) },
+    ];
+    for forged in forged {
+        assert_eq!(state.check(&entry(forged)), Err(Violation::NotSignedFor));
+    }
+    let again = Enrolled::sign(&own, digest(0), name("bank-a"), &key(9));
+    assert_eq!(state.check(&entry(again)), Err(Violation::AlreadyEnrolled(digest(0))));
 }

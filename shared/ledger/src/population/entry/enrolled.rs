@@ -21,7 +21,8 @@ pub struct Enrolled {
     pub institution: Institution,
     /// The bank's record key there.
     pub record_key: PublicKey,
-    signature: Signature,
+    /// The signature of that key over the statement; see [`Enrolled::verify`].
+    pub signature: Signature,
 }
 
 impl Enrolled {
