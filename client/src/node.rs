@@ -20,6 +20,7 @@ mod schedule;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -186,6 +187,8 @@ struct Node {
     due: watch::Sender<u64>,
     /// Whether the bank refuses to release.
     stopped: watch::Sender<bool>,
+    /// Somebody said so here, and the ledger may not hold it yet.
+    halted: AtomicBool,
     /// The stream is to be opened anew, with the new certificate.
     reconnect: Notify,
     ending: Notify,
@@ -242,6 +245,7 @@ impl Node {
             connection: watch::Sender::new(None),
             due: watch::Sender::new(0),
             stopped: watch::Sender::new(stopped),
+            halted: AtomicBool::new(false),
             reconnect: Notify::new(),
             ending: Notify::new(),
         }))
@@ -267,7 +271,8 @@ impl Node {
     fn fresh_population(&self) -> Result<MutexGuard<'_, Population>, ClientError> {
         let mut population = self.population();
         population.refresh()?;
-        let stopped = population.ledger.state().stopped().is_some();
+        let stopped =
+            population.ledger.state().stopped().is_some() || self.halted.load(Ordering::SeqCst);
         self.stopped.send_if_modified(|known| std::mem::replace(known, stopped) != stopped);
         Ok(population)
     }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Barrier};
+use std::sync::Arc;
 
 use ledger::digest::{Digest, sha256};
 use ledger::population::{
@@ -61,12 +61,11 @@ fn open(place: &Path) -> (PopulationLedger<SqliteLog>, Blobs) {
 
 /// Asks for one charge after the other and releases what is charged; how many there were. Being refused for the budget is the only
 /// way to be refused.
-fn spend(place: &Path, writer: u8, ready: impl FnOnce()) -> usize {
+fn spend(place: &Path, writer: u8) -> usize {
     let (mut ledger, blobs) = open(place);
     let (key, _) = SigningKey::generate(&SystemRandom::new()).unwrap();
     let name = Institution::new(format!("north-{writer}")).unwrap();
     ledger.enroll(AT, consortium(writer), &name, &key).unwrap();
-    ready();
     let mut charged = 0;
     for round in 0..ATTEMPTS {
         let request = ReserveRequest {
@@ -112,16 +111,11 @@ fn check(place: &Path, charged: usize) {
 fn threads_that_race_for_the_last_of_a_budget_never_pass_it() {
     let place = TempDir::new().unwrap();
     prepare(place.path());
-    let barrier = Barrier::new(usize::from(WRITERS));
     let charged = std::thread::scope(|scope| {
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| {
-                let (place, barrier) = (place.path(), &barrier);
-                scope.spawn(move || {
-                    spend(place, writer, || {
-                        barrier.wait();
-                    })
-                })
+                let place = place.path();
+                scope.spawn(move || spend(place, writer))
             })
             .collect();
         writers.into_iter().map(|writer| writer.join().unwrap()).sum()
@@ -159,7 +153,7 @@ fn processes_that_race_for_the_last_of_a_budget_never_pass_it() {
 #[test]
 fn a_process_that_writes() {
     let (Ok(writer), Ok(place)) = (std::env::var(WRITER), std::env::var(PLACE)) else { return };
-    let charged = spend(Path::new(&place), writer.parse().unwrap(), || ());
+    let charged = spend(Path::new(&place), writer.parse().unwrap());
     println!("charged {charged}");
 }
 

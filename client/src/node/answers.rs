@@ -1,5 +1,6 @@
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use ledger::record::Text;
 use tracing::{info, warn};
@@ -47,6 +48,7 @@ pub(super) fn refuse(why: String) -> Answer {
 fn stop(node: &Node, reason: &str) -> Result<Answer, ClientError> {
     let reason = text(reason)?;
     // Held back at once, also while the ledger is written.
+    node.halted.store(true, Ordering::SeqCst);
     node.stopped.send_replace(true);
     let mut population = node.population();
     population.refresh()?;
@@ -54,6 +56,8 @@ fn stop(node: &Node, reason: &str) -> Result<Answer, ClientError> {
         warn!(%reason, "stopped: nothing is released from here on");
         population.ledger.stop(clock::now(), reason).map_err(ClientError::ledger)?;
     }
+    // From here on the ledger says so. Were it not written, the node would hold back until it is told to go on.
+    node.halted.store(false, Ordering::SeqCst);
     Ok(Answer::Done {})
 }
 
@@ -79,8 +83,9 @@ fn resume(node: &Node, reason: &str) -> Result<Answer, ClientError> {
         info!(%reason, "resumed");
         population.ledger.resume(clock::now(), reason).map_err(ClientError::ledger)?;
     }
-    drop(population);
+    node.halted.store(false, Ordering::SeqCst);
     node.stopped.send_replace(false);
+    drop(population);
     node.wake();
     Ok(Answer::Done {})
 }

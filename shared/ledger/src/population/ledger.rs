@@ -77,17 +77,19 @@ impl<S: LogStore> PopulationLedger<S> {
     /// [`LedgerError`] with what does not hold; [`Violation::NotOpened`] if the store is empty.
     pub fn open(mut store: S, key: Arc<SigningKey>) -> Answer<Self, S> {
         store.hold().map_err(LedgerError::Store)?;
+        let checkpoint = store.checkpoint();
+        // The leaves up to this head never change: others need not wait until all are verified.
+        store.let_go();
         let mut fold = Fold::read_first(&store)?;
         fold.read_on(&store)?;
         if fold.state().opened_by() != key.public() {
             return Err(Violation::WrongAuthor.into());
         }
-        let mut ledger = Self { store, key, fold, poisoned: false };
-        if let Some(text) = ledger.store.checkpoint().map_err(LedgerError::Store)? {
+        let ledger = Self { store, key, fold, poisoned: false };
+        if let Some(text) = checkpoint.map_err(LedgerError::Store)? {
             let kept = SignedCheckpoint::open(&text, &ledger.identity())?;
             ledger.confirm(&kept.head())?;
         }
-        ledger.store.let_go();
         Ok(ledger)
     }
 
