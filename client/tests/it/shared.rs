@@ -6,7 +6,7 @@ use client::control::{Answer, Command};
 use client::policy::{Policy, PolicyError};
 use client::population::Population;
 use client::{ClientError, Exit, clock, commands};
-use ledger::population::ReserveOutcome;
+use ledger::population::{LedgerError, Violation};
 use tempfile::TempDir;
 
 use crate::coordinator::Fake;
@@ -80,12 +80,13 @@ async fn two_consortia(shared: &Shared, rounds: u32, epsilon: f64) -> [(Fake, Ba
     nodes.try_into().unwrap_or_else(|_| panic!("two"))
 }
 
-fn charge(fake: &Fake, population: &mut Population) -> Result<ReserveOutcome, ClientError> {
-    let request = population.request(&open_round(fake), 8.0)?;
-    population.ledger.reserve(clock::now(), request).map_err(|error| {
-        let ledger::population::LedgerError::Refused(why) = error else { panic!("{error}") };
-        ClientError::Budget(why.to_string())
-    })
+/// What the ledger says to one more round.
+fn refusal(fake: &Fake, population: &mut Population) -> Violation {
+    let request = population.request(&open_round(fake), 8.0).unwrap();
+    match population.ledger.reserve(clock::now(), request) {
+        Err(LedgerError::Refused(why)) => why,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -148,7 +149,8 @@ async fn the_second_node_is_refused_what_the_first_has_spent() {
     second.end().await.unwrap();
     assert!(two.core().vectors.is_empty(), "nothing left for the second consortium");
     let mut population = northern.population();
-    assert_eq!(charge(&two, &mut population).unwrap_err().exit(), Exit::Budget);
+    let refused = refusal(&two, &mut population);
+    assert!(matches!(refused, Violation::OverBudget { .. }), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
