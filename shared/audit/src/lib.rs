@@ -41,7 +41,7 @@ pub use finding::{Finding, Kind};
 pub use lineage::{Lineage, ModelStep, Part, Sum, lineage};
 pub use nodes::{NoNode, Nodes};
 pub use pack::pack;
-pub use population::{BlindedHead, ChargedRun, PopulationReport, verify_population};
+pub use population::{BlindedHead, ChargedRun, EnrolledIn, PopulationReport, verify_population};
 pub use prove::{Proved, prove};
 pub use reconcile::{Difference, DifferenceKind, Fault, ReconciledRun, Reconciliation, reconcile};
 pub use report::{
