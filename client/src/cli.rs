@@ -9,8 +9,11 @@ use clap::Parser as _;
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
+use crate::rotation::Which;
 use crate::{ClientError, Exit, commands};
-use arguments::{Arguments, Command, LedgerCommand, LogKeyCommand, PlanCommand, ReceiptsCommand};
+use arguments::{
+    Arguments, Command, KeyName, LedgerCommand, LogKeyCommand, PlanCommand, ReceiptsCommand,
+};
 pub use output::{Output, SCHEMA_VERSION};
 
 /// Runs one command with `arguments`, the program's name among them, and gives its exit code.
@@ -76,6 +79,15 @@ fn execute(arguments: Arguments) -> Result<Output, ClientError> {
         }
         Command::Decide { text, about } => {
             commands::governance::decide(&state, &text, about.as_deref())
+        }
+        Command::RotateKeys { only } => {
+            let is = |key| only.is_empty() || only.contains(&key);
+            let which = Which {
+                tls: is(KeyName::Tls),
+                record: is(KeyName::Record),
+                cosign: is(KeyName::Cosign),
+            };
+            commands::governance::rotate_keys(&state, which)
         }
         Command::LogKey { command: LogKeyCommand::Sign { change } } => {
             commands::governance::sign_log_key(&state, &change)

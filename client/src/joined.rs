@@ -90,6 +90,12 @@ impl Joined {
     /// [`ClientError::NotJoined`] if there is none, [`ClientError::Damaged`] or
     /// [`ClientError::Unproven`] if the file is not what was written.
     pub fn load(state: &StateDir) -> Result<Self, ClientError> {
+        crate::rotation::finish(state)?;
+        Self::read(state)
+    }
+
+    /// The membership as the file has it, while keys may be on their way to their places.
+    pub(crate) fn read(state: &StateDir) -> Result<Self, ClientError> {
         let path = state.path(FILE);
         let text =
             read_text(&path)?.ok_or_else(|| ClientError::NotJoined(state.root().to_owned()))?;

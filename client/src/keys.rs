@@ -31,6 +31,7 @@ impl Keys {
     /// [`ClientError::File`], [`ClientError::Exposed`], or [`ClientError::Key`] if a file holds
     /// no such key.
     pub fn load_or_create(state: &StateDir) -> Result<Self, ClientError> {
+        crate::rotation::finish(state)?;
         let dir = state.directory("keys")?;
         Ok(Self {
             tls: tls_key(&dir.join("tls.pem"))?,
@@ -85,7 +86,7 @@ pub fn fill_random(bytes: &mut [u8; 32]) -> Result<(), ClientError> {
     SystemRandom::new().fill(bytes).map_err(|_| ClientError::Randomness)
 }
 
-fn tls_key(path: &Path) -> Result<NodeKey, ClientError> {
+pub(crate) fn tls_key(path: &Path) -> Result<NodeKey, ClientError> {
     let wrong = |error: wire::Error| key_error(path, &error);
     if let Some(pem) = private_text(path)? {
         return NodeKey::from_pem(&pem).map_err(wrong);
@@ -95,7 +96,7 @@ fn tls_key(path: &Path) -> Result<NodeKey, ClientError> {
     Ok(key)
 }
 
-fn signing_key(path: &Path) -> Result<SigningKey, ClientError> {
+pub(crate) fn signing_key(path: &Path) -> Result<SigningKey, ClientError> {
     let wrong = |error: ledger::signing::KeyError| key_error(path, &error);
     if let Some(pem) = private_text(path)? {
         let pkcs8 = Pkcs8::from_pem(&pem).map_err(wrong)?;

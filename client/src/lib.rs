@@ -33,6 +33,7 @@ pub mod receipts;
 pub mod redteam;
 pub mod registry;
 pub mod release;
+pub mod rotation;
 pub mod state_dir;
 pub mod tasks;
 pub mod witness;

@@ -149,7 +149,7 @@ fn found(how: Sabotage, plan: &Plan) -> Redteam {
 
 #[test]
 fn six_ways_of_sabotage_are_found() {
-    let plan = plan_of("buckets", "add-remove", 4.0, 0.25);
+    let plan = plan_of("buckets", "add-remove", 1.0, 0.25);
     for (how, by) in [
         (Sabotage::NoiseHalved, "noise of a release"),
         (Sabotage::ClipOff, "a task along one coordinate"),

@@ -28,7 +28,7 @@ use tonic::{Request, Response, Status, Streaming};
 use wire::proto::{
     ApproveRequest, BlobChunk, ContributeRequest, Coordinator, CosignRequest, CosignResponse,
     DecideRequest, FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse, LogUpdate, Receipt,
-    RenewRequest, RenewResponse,
+    RenewRequest, RenewResponse, RotateRequest, RotateResponse,
 };
 use wire::tls::PeerCertificate;
 
@@ -165,6 +165,14 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Coordinator for Shared<B> {
     ) -> Result<Response<RenewResponse>, Status> {
         let caller = self.0.member(&request)?;
         self.0.reissue(&caller, &request.into_inner()).map(Response::new)
+    }
+
+    async fn rotate(
+        &self,
+        request: Request<RotateRequest>,
+    ) -> Result<Response<RotateResponse>, Status> {
+        let certificate = wire::server::caller(&request)?.clone();
+        self.0.rotate(&certificate, &request.into_inner()).await.map(Response::new)
     }
 
     async fn follow(

@@ -148,6 +148,70 @@ async fn a_log_whose_key_is_lost_goes_on_under_another() {
 }
 
 #[tokio::test]
+async fn a_member_changes_its_keys_between_runs_and_what_it_did_before_stays_its_own() {
+    let consortium = Consortium::start().await;
+    let banks = members(&consortium).await;
+    let [_, north, _] = &*banks else { unreachable!("three banks") };
+    train(&consortium, &banks, "first").await;
+    let waiting = plans::text(&consortium.genesis, &NAMES, 1).replacen("a test", "waiting", 1);
+    let waiting = consortium.propose(&waiting).await;
+    north.approve(waiting).await;
+
+    // A stranger's and another member's keys do not come this way, and a change is on record before anything is given up.
+    let state = north.state.root();
+    let before = std::fs::read(state.join("keys/record.pem")).unwrap();
+    let said = told("client", state, &["rotate-keys"]).unwrap();
+    assert!(said.contains("north signs with"), "{said}");
+    assert_ne!(std::fs::read(state.join("keys/record.pem")).unwrap(), before);
+    assert!(!state.join("keys/next").exists());
+    let old = north.connect().await.unwrap().follow(0).await;
+    assert!(old.is_err(), "the old TLS key opens nothing");
+
+    // What it signed of a plan that has not run is void; a run after the change is as any other.
+    let changed = Member {
+        state: client::state_dir::StateDir::open(state).unwrap(),
+        joined: client::joined::Joined::load(&north.state).unwrap(),
+        keys: client::keys::Keys::load_or_create(&north.state).unwrap(),
+    };
+    let status = consortium.status().await;
+    assert_eq!(status["proposals"][0]["signed"].as_array().unwrap().len(), 0);
+    let mut banks = banks;
+    banks[1] = changed;
+    told("client", banks[0].state.root(), &["rotate-keys", "--only", "cosign"]).unwrap();
+    banks[0].keys = client::keys::Keys::load_or_create(&banks[0].state).unwrap();
+    train(&consortium, &banks, "second").await;
+    let text = told("client", banks[1].state.root(), &["receipts", "verify"]).unwrap();
+    assert!(text.contains("2 receipts, 0 of them prove nothing"), "{text}");
+    let export = consortium.export().await;
+    let states: Vec<_> = banks.iter().map(|bank| bank.state.root()).collect();
+    let report = audit(&export, consortium.genesis, states);
+    assert!(report.verified, "{:?}", report.finding);
+
+    // While a run is open keys stay as they are, and the change that was begun is finished after it.
+    for bank in &banks {
+        bank.approve(waiting).await;
+    }
+    until(async || consortium.status().await["run"]["round"].as_u64()).await;
+    let state = banks[2].state.root();
+    let refused = told("client", state, &["rotate-keys"]).unwrap_err();
+    assert!(refused.contains("a run is open"), "{refused}");
+    let next = std::fs::read(state.join("keys/next/rotated")).unwrap();
+    let run = consortium.status().await["run"]["run"].as_str().unwrap().to_owned();
+    let named = ["abandon", "--run", &run, "--reason", "keys"];
+    told("coordinator", &consortium.path("coordinator"), &named).unwrap();
+
+    // The coordinator has it on record, and the answer is lost: the same again, with the key that was given up.
+    let rotated: ledger::record::MemberRotated = ledger::record::Canonical::decode(&next).unwrap();
+    let tls = std::fs::read_to_string(state.join("keys/next/tls.pem")).unwrap();
+    let csr = wire::NodeKey::from_pem(&tls).unwrap().csr().unwrap();
+    let connection = banks[2].connect().await.unwrap();
+    connection.rotate(ledger::record::Canonical::encode(&rotated), csr).await.unwrap();
+    assert!(connection.follow(0).await.is_err());
+    told("client", state, &["rotate-keys"]).unwrap();
+    told("client", state, &["status"]).unwrap();
+}
+
+#[tokio::test]
 async fn members_decide_and_the_operator_pauses_and_recalls() {
     let consortium = Consortium::start().await;
     let banks = members(&consortium).await;

@@ -68,6 +68,12 @@ pub(super) enum Command {
         #[arg(long, value_name = "SHA-256")]
         about: Option<String>,
     },
+    /// Change this member's keys, on record and here; between runs, and the node must be at rest. A change that was begun is finished.
+    RotateKeys {
+        /// Change these alone, not all three.
+        #[arg(long, value_name = "KEY", value_enum)]
+        only: Vec<KeyName>,
+    },
     /// The key that signs the log.
     LogKey {
         #[command(subcommand)]
@@ -103,6 +109,17 @@ pub(super) enum PlanCommand {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+}
+
+/// One of a member's keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum KeyName {
+    /// Proves who connects.
+    Tls,
+    /// Signs approvals and contributions.
+    Record,
+    /// Cosigns checkpoints.
+    Cosign,
 }
 
 #[derive(Debug, Subcommand)]

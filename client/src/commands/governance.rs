@@ -9,12 +9,17 @@ use ledger::record::{Body, Canonical, Decision, LogKeyChange, Text};
 use ledger::tree::{ProofError, root_at};
 use serde::Deserialize;
 use serde_json::json;
+use wire::Connection;
+use wire::tls::system_clock;
 
 use super::log::VerifiedLog;
 use super::wait;
 use crate::ClientError;
 use crate::cli::Output;
+use crate::joined::Joined;
+use crate::keys::Keys;
 use crate::receipts::receipt_of;
+use crate::rotation::{Next, Which};
 use crate::state_dir::{StateDir, read_text};
 
 /// A change of the log's key, as the operator hands it out. The rest of the file is for people.
@@ -56,6 +61,46 @@ pub fn decide(state: &Path, text: &str, about: Option<&str>) -> Result<Output, C
         }
         let text = format!("the decision is leaf {}", proven.index);
         Ok(Output::new(json!({ "leaf": proven.index, "number": number }), text))
+    })
+}
+
+/// Changes keys of this member: on record first, by the old record key's signature, then here. The node must be at rest, and no run open.
+///
+/// # Errors
+///
+/// [`ClientError::Locked`] while the node runs, [`ClientError::Wire`] with the coordinator's reason, [`ClientError::Unproven`] if the log
+/// does not say afterwards what it should.
+pub fn rotate_keys(state: &Path, which: Which) -> Result<Output, ClientError> {
+    let state = StateDir::open(state)?;
+    let _lock = state.lock()?;
+    let (joined, keys) = (Joined::load(&state)?, Keys::load_or_create(&state)?);
+    let next = Next::prepare(&state, &joined, &keys, which)?;
+    wait(async {
+        let tls = joined.tls(&keys.tls, system_clock())?;
+        let progress = wire::limits::PROGRESS_TIMEOUT;
+        let connection = Connection::open(joined.endpoint(), &tls, progress).await?;
+        let answer = connection.rotate(next.rotated.encode(), next.tls.csr()?).await?;
+        let renewed = joined.renewed(answer.certificate.to_vec())?;
+        // The certificate must fit the key before anything is given up.
+        renewed.tls(&next.tls, system_clock())?;
+        next.is_on_record(renewed.certificate())?;
+        let log = VerifiedLog::fetch(&state).await?;
+        let consortium = log.mirror.facts().state().consortium.as_ref();
+        let member = consortium.and_then(|consortium| consortium.active(joined.institution()));
+        if !member.is_some_and(|member| member.has(&next.rotated.keys)) {
+            let why = "the log does not hold the change of keys that was acknowledged".to_owned();
+            return Err(ClientError::Unproven(why));
+        }
+        let keys = &next.rotated.keys;
+        let data = json!({ "record_key": keys.record_key.to_string(),
+            "cosign_key": keys.cosign_key.to_string(),
+            "tls_key_sha256": keys.tls_key_digest.to_string() });
+        let text = format!(
+            "{} signs with {} from here on; members that pin its key must pin this one",
+            joined.institution(),
+            keys.record_key
+        );
+        Ok(Output::new(data, text))
     })
 }
 

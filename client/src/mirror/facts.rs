@@ -136,7 +136,8 @@ impl Facts {
     /// Whether this bank signs records with `key`, or did before it changed its key.
     pub fn is_own_key(&self, key: &PublicKey) -> bool {
         let own = self.state.consortium.as_ref().and_then(|c| c.members.get(&self.institution));
-        let retired = |member: &Membership| member.retired.iter().any(|[record, _]| record == key);
+        let retired =
+            |member: &Membership| member.retired.iter().any(|keys| keys.record_key == *key);
         *key == self.key || own.is_some_and(retired)
     }
 

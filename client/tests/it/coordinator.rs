@@ -533,6 +533,10 @@ impl Coordinator for Service {
         Ok(Response::new(core.receipt(index)))
     }
 
+    async fn rotate(&self, _: Request<RotateRequest>) -> Result<Response<RotateResponse>, Status> {
+        Err(Status::unimplemented("rotate"))
+    }
+
     async fn decide(&self, request: Request<DecideRequest>) -> Result<Response<Receipt>, Status> {
         let request = request.into_inner();
         let decision = Decision::decode(&request.decision).unwrap();

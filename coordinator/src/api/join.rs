@@ -1,13 +1,16 @@
 //! Joining, and renewing a certificate.
 
-use ledger::digest::sha256;
+use ledger::digest::{Digest, sha256};
 use ledger::log_store::BlobStore;
-use ledger::record::{Canonical, MemberAdded};
+use ledger::record::{Canonical, MemberAdded, MemberRotated};
 use ledger::signing::PublicKey;
 use round::decide::Request;
 use tonic::Status;
 use wire::authority::VerifiedRequest;
-use wire::proto::{JoinRequest, JoinResponse, RenewRequest, RenewResponse};
+use wire::proto::{
+    JoinRequest, JoinResponse, RenewRequest, RenewResponse, RotateRequest, RotateResponse,
+};
+use wire::tls::PeerCertificate;
 
 use super::{Caller, Service, consortium, key_of, receipt, status_of};
 use crate::error::Error;
@@ -50,6 +53,55 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
             receipt: Some(receipt(answer.receipt)?),
             log_key: self.log_key()?.as_bytes().to_vec().into(),
         })
+    }
+
+    /// Other keys for a member, on record, and the certificate for its TLS key. The answer may be lost after the record: so whoever still
+    /// comes with the key before it may ask again for what is on record already.
+    pub(super) async fn rotate(
+        &self,
+        certificate: &PeerCertificate,
+        request: &RotateRequest,
+    ) -> Result<RotateResponse, Status> {
+        let invalid = |why: &dyn std::fmt::Display| Status::invalid_argument(why.to_string());
+        let rotated = MemberRotated::decode(&request.rotated).map_err(|error| invalid(&error))?;
+        let csr = VerifiedRequest::verify(&request.csr).map_err(|error| invalid(&error))?;
+        let keys = rotated.keys.clone();
+        if keys.institution.as_str() != certificate.identity.institution() {
+            return Err(Status::permission_denied("the keys are of another institution"));
+        }
+        if keys.tls_key_digest.as_bytes() != &csr.key_digest() {
+            return Err(invalid(&"the certificate request is made with another TLS key"));
+        }
+        if !self.is_recorded(certificate, &rotated)? {
+            self.caller(certificate)?;
+            let asked = self.sequencer.submit(Request::Rotate(rotated), vec![], None).await;
+            asked.map_err(|error| status_of(&error))?;
+            tracing::info!(institution = %keys.institution, "a member has other keys");
+        }
+        let published = std::sync::Arc::clone(&self.published.borrow());
+        let member = consortium(&published)?.active(&keys.institution);
+        let role = member.ok_or_else(|| Status::permission_denied("not an active member"))?.role;
+        let certificate = self
+            .certificates
+            .issue(&csr, &keys.institution, role, (self.clock)())
+            .map_err(|error| status_of(&error))?;
+        Ok(RotateResponse { certificate: certificate.into() })
+    }
+
+    /// Whether these keys are the member's already, and it comes with the TLS key of now or of just before.
+    fn is_recorded(
+        &self,
+        certificate: &PeerCertificate,
+        rotated: &MemberRotated,
+    ) -> Result<bool, Status> {
+        let published = std::sync::Arc::clone(&self.published.borrow());
+        let member = consortium(&published)?.active(&rotated.keys.institution);
+        Ok(member.is_some_and(|member| {
+            let before = member.retired.last().map(|keys| keys.tls_key_digest);
+            let comes_with = Digest::from_bytes(certificate.key_digest);
+            member.has(&rotated.keys)
+                && (comes_with == member.tls_key_digest || Some(comes_with) == before)
+        }))
     }
 
     fn log_key(&self) -> Result<PublicKey, Status> {

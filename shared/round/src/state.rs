@@ -58,12 +58,23 @@ pub struct Membership {
     pub admitted: u64,
     /// The leaf that put it out; none while it is active.
     pub revoked: Option<u64>,
-    /// The record and cosign keys that it no longer uses.
-    pub retired: Vec<[PublicKey; 2]>,
+    /// The keys that it no longer uses, oldest first.
+    pub retired: Vec<RetiredKeys>,
     /// How many decisions it has recorded.
     pub decisions: u32,
     /// The last of them: its leaf, and the digest of what it says.
     pub decided: Option<(u64, Digest)>,
+}
+
+/// The keys of a member until it changed one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetiredKeys {
+    /// It signed approvals and contributions.
+    pub record_key: PublicKey,
+    /// It cosigned checkpoints.
+    pub cosign_key: PublicKey,
+    /// SHA-256 of the TLS key.
+    pub tls_key_digest: Digest,
 }
 
 /// A plan that waits for signatures.
@@ -244,7 +255,10 @@ impl Consortium {
     /// True if the consortium or one of its members, past or present, uses the key.
     pub fn uses_key(&self, key: &PublicKey) -> bool {
         let held = self.members.values().flat_map(|m| [m.record_key, m.cosign_key]);
-        let retired = self.members.values().flat_map(|m| m.retired.iter().flatten().copied());
+        let retired = self
+            .members
+            .values()
+            .flat_map(|m| m.retired.iter().flat_map(|keys| [keys.record_key, keys.cosign_key]));
         let log = self.log_keys.iter().map(|(_, key)| key);
         held.chain(retired).chain(log).chain([self.genesis.operator_key]).any(|used| used == *key)
     }

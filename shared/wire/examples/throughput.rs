@@ -35,7 +35,7 @@ use wire::{
     proto::{
         ApproveRequest, BlobChunk, ContributeRequest, Coordinator, CosignRequest, CosignResponse,
         DecideRequest, FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse, LogUpdate,
-        Receipt, RenewRequest, RenewResponse,
+        Receipt, RenewRequest, RenewResponse, RotateRequest, RotateResponse,
     },
     server,
     tls::{AcceptLimits, Acceptor, ClientTls, ServerMaterial, ServerTls, system_clock},
@@ -229,6 +229,10 @@ impl Coordinator for Sink {
         reader.header().await?;
         reader.vector(VECTOR_BYTES as u64, limits::BLOB_BYTES_MAX).await?;
         Ok(Response::new(Receipt::default()))
+    }
+
+    async fn rotate(&self, _: Request<RotateRequest>) -> Result<Response<RotateResponse>, Status> {
+        Err(Status::unimplemented("rotate"))
     }
 
     async fn decide(&self, _: Request<DecideRequest>) -> Result<Response<Receipt>, Status> {

@@ -11,7 +11,7 @@ use crate::{
     limits,
     proto::{
         ApproveRequest, CosignRequest, DecideRequest, FetchBlobRequest, FollowRequest, JoinRequest,
-        JoinResponse, Receipt, RenewRequest, RenewResponse,
+        JoinResponse, Receipt, RenewRequest, RenewResponse, RotateRequest, RotateResponse,
         generated::coordinator_client::CoordinatorClient,
     },
     tls::ClientTls,
@@ -68,6 +68,17 @@ impl Connection {
     pub async fn renew(&self, csr: Vec<u8>) -> Result<RenewResponse, Error> {
         let mut client = self.client.clone();
         self.answer(client.renew(RenewRequest { csr: csr.into() })).await
+    }
+
+    /// Hands in other keys for the caller (the canonical MemberRotated) with a certificate signing request (DER) made with its TLS key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Status`] with the coordinator's reason, or the connection's error.
+    pub async fn rotate(&self, rotated: Vec<u8>, csr: Vec<u8>) -> Result<RotateResponse, Error> {
+        let mut client = self.client.clone();
+        let request = RotateRequest { rotated: rotated.into(), csr: csr.into() };
+        self.answer(client.rotate(request)).await
     }
 
     /// The log from leaf `size` on, for as long as the connection lives.

@@ -5,7 +5,7 @@ use ledger::signing::PublicKey;
 
 use super::Violation;
 use crate::limits::{MEMBERS_MAX, ROTATIONS_PER_MEMBER_MAX};
-use crate::state::{Consortium, Membership};
+use crate::state::{Consortium, Membership, RetiredKeys};
 
 /// The key that must have signed a record of this kind.
 pub(super) fn author_of(consortium: &Consortium, body: &Body) -> Result<PublicKey, Violation> {
@@ -126,7 +126,11 @@ fn rotate(consortium: &mut Consortium, rotated: &MemberRotated) -> Result<(), Vi
     let proofs = rotated.verify_proofs(&member.record_key, &consortium.digest);
     proofs.map_err(Violation::Record)?;
     if let Some(member) = consortium.members.get_mut(name) {
-        member.retired.push([member.record_key, member.cosign_key]);
+        member.retired.push(RetiredKeys {
+            record_key: member.record_key,
+            cosign_key: member.cosign_key,
+            tls_key_digest: member.tls_key_digest,
+        });
         member.record_key = keys.record_key;
         member.cosign_key = keys.cosign_key;
         member.tls_key_digest = keys.tls_key_digest;

@@ -13,8 +13,8 @@ use super::bytes::Reader;
 use super::{SNAPSHOT_VERSION, SnapshotError};
 use crate::plan::Plan;
 use crate::state::{
-    AcceptedRef, ClosedRound, Consortium, Ending, Membership, ModelRef, Phase, Proposal, Round,
-    Run, State,
+    AcceptedRef, ClosedRound, Consortium, Ending, Membership, ModelRef, Phase, Proposal,
+    RetiredKeys, Round, Run, State,
 };
 
 /// The plans of the snapshot, by digest.
@@ -90,8 +90,11 @@ fn membership(reader: &mut Reader<'_>) -> Result<Membership, SnapshotError> {
         admitted: reader.u64()?,
         revoked: reader.option(Reader::u64)?,
         retired: reader.list(|reader| {
-            let key = |reader: &mut Reader<'_>| reader.array().map(PublicKey::from_bytes);
-            Ok([key(reader)?, key(reader)?])
+            Ok(RetiredKeys {
+                record_key: PublicKey::from_bytes(reader.array()?),
+                cosign_key: PublicKey::from_bytes(reader.array()?),
+                tls_key_digest: reader.digest()?,
+            })
         })?,
         decisions: reader.u32()?,
         decided: reader.option(|reader| Ok((reader.u64()?, reader.digest()?)))?,

@@ -9,8 +9,8 @@ use super::SNAPSHOT_VERSION;
 use super::bytes::Writer;
 use crate::plan::Plan;
 use crate::state::{
-    AcceptedRef, ClosedRound, Consortium, Ending, Membership, ModelRef, Phase, Proposal, Round,
-    Run, State,
+    AcceptedRef, ClosedRound, Consortium, Ending, Membership, ModelRef, Phase, Proposal,
+    RetiredKeys, Round, Run, State,
 };
 
 pub(super) fn state(state: &State) -> Vec<u8> {
@@ -79,9 +79,11 @@ fn membership(writer: &mut Writer, member: &Membership) {
     writer.digest(tls_key_digest);
     writer.u64(*admitted);
     writer.option(*revoked, Writer::u64);
-    writer.list(retired, |writer, [record, cosign]| {
-        writer.raw(record.as_bytes());
-        writer.raw(cosign.as_bytes());
+    writer.list(retired, |writer, keys| {
+        let RetiredKeys { record_key, cosign_key, tls_key_digest } = keys;
+        writer.raw(record_key.as_bytes());
+        writer.raw(cosign_key.as_bytes());
+        writer.digest(tls_key_digest);
     });
     writer.u32(*decisions);
     writer.option(decided.as_ref(), |writer, (index, digest)| {

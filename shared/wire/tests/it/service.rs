@@ -99,6 +99,10 @@ impl Coordinator for TestService {
         Ok(Response::new(Receipt { leaf: vector.into(), ..Default::default() }))
     }
 
+    async fn rotate(&self, _: Request<RotateRequest>) -> Result<Response<RotateResponse>, Status> {
+        Err(Status::unimplemented("rotate"))
+    }
+
     async fn decide(&self, _: Request<DecideRequest>) -> Result<Response<Receipt>, Status> {
         Ok(Response::new(Receipt::default()))
     }
