@@ -9,7 +9,7 @@ use wire::Validity;
 use super::{Node, blocking, locked};
 use crate::control::{Answer, Command, NodeStatus};
 use crate::population::LedgerReport;
-use crate::{ClientError, Exit, clock};
+use crate::{ClientError, Exit, clock, receipts};
 
 /// The answer to a command.
 pub(super) async fn answer(node: Option<Arc<Node>>, command: Command) -> Answer {
@@ -23,6 +23,9 @@ pub(super) async fn answer(node: Option<Arc<Node>>, command: Command) -> Answer 
         Command::Status {} => Ok(Answer::Status(Box::new(status(&node)?))),
         Command::Ledger {} => {
             Ok(Answer::Ledger(Box::new(LedgerReport::of(&*node.fresh_population()?)?)))
+        }
+        Command::Receipts {} => {
+            Ok(Answer::Receipts(receipts::verify_all(&node.state, &node.mirror())?))
         }
         Command::Void { reservation, reason } => void(&node, reservation, &reason),
         Command::Export { directory } => export(&node, &directory),
@@ -114,7 +117,8 @@ fn status(node: &Node) -> Result<NodeStatus, ClientError> {
         stopped,
         trouble: {
             let troubles = locked(&node.trouble);
-            troubles.working.clone().or_else(|| troubles.following.clone())
+            let told = troubles.working.as_ref().or(troubles.rows.as_ref());
+            told.or(troubles.following.as_ref()).cloned()
         },
         ledger_confirmed_by: Some(node.confirmed.accepted),
         second_place: node.confirmed.second_place.clone(),

@@ -39,6 +39,11 @@ impl<'a> Blobs<'a> {
         Ok(blob)
     }
 
+    /// A blob that was asked for and is not there.
+    pub(crate) fn missing(&self) -> Option<Finding> {
+        self.missing.clone()
+    }
+
     /// A blob that the log names but the export lacks; an error if the export has one too many.
     pub(crate) fn finish(self) -> Result<Option<Finding>, Finding> {
         match self.directory.blobs().difference(&self.named).next() {

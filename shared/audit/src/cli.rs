@@ -6,9 +6,14 @@
 mod account;
 mod events;
 mod explain;
+mod fetch;
+mod lineage;
 mod output;
+mod pack;
 mod plan;
+mod prove;
 mod reconciled;
+mod report;
 mod show;
 
 use std::ffi::OsString;
@@ -60,6 +65,18 @@ enum Command {
         #[arg(long, value_name = "HEX")]
         genesis: Option<Digest>,
     },
+    /// Verify an export and say what was found, with all that it rests on: a page, a table or everything.
+    Report(report::ReportArguments),
+    /// Prove in one small file that the record of a receipt is in the log of an export.
+    Prove(prove::ProveArguments),
+    /// Check a proof of a record, or of two histories, without an export.
+    Check(prove::CheckArguments),
+    /// Compute one model anew, bit for bit, and say which contributions, sums and steps lead to it.
+    Replay(lineage::ReplayArguments),
+    /// Verify an export and pack all that the audit rests on, but the blobs, into one file.
+    Pack(pack::PackArguments),
+    /// Copy an export from a folder that somebody else can write to: its own files, and nothing else.
+    Fetch(fetch::FetchArguments),
     /// Compare banks' own ledgers with the log: what one side has and the other lacks, and whose fault it is.
     Reconcile {
         /// The directories that banks exported their ledgers to.
@@ -122,6 +139,12 @@ fn answer(Arguments { command, json }: Arguments) -> Output {
             let text = show::population(&report);
             Output::of(json, report.exit_code(), &report, text)
         }
+        Command::Report(arguments) => report::answer(&arguments, json),
+        Command::Replay(arguments) => lineage::replay(&arguments, json),
+        Command::Fetch(arguments) => fetch::answer(&arguments, json),
+        Command::Pack(arguments) => pack::answer(&arguments, json),
+        Command::Prove(arguments) => prove::prove(&arguments, json),
+        Command::Check(arguments) => prove::check(&arguments, json),
         Command::Reconcile { ledgers, log, genesis, receipts } => {
             let reconciliation = reconcile(&log, &Options { genesis, receipts }, &ledgers);
             let text = reconciled::text(&reconciliation);

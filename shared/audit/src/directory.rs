@@ -75,21 +75,13 @@ impl Directory {
 
     /// The contents of a file that may have at most `bytes_max`.
     pub(crate) fn read(&self, name: &str, bytes_max: usize) -> Result<Vec<u8>, Finding> {
-        let file = match File::open(self.root.join(name)) {
-            Ok(file) => file,
+        match File::open(self.root.join(name)) {
+            Ok(file) => contents(name, file, bytes_max),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(Kind::Tampered.at(name, "a file", "nothing"));
+                Err(Kind::Tampered.at(name, "a file", "nothing"))
             }
-            Err(error) => return Err(unreadable(name, &error)),
-        };
-        let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
-        let mut bytes = Vec::new();
-        file.take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(name, &error))?;
-        if bytes.len() > bytes_max {
-            let expected = format!("at most {bytes_max} bytes");
-            return Err(Kind::Tampered.at(name, expected, "more"));
+            Err(error) => Err(unreadable(name, &error)),
         }
-        Ok(bytes)
     }
 
     /// The blob with this digest, which may have at most `bytes_max`; none if it is not there.
@@ -125,6 +117,32 @@ impl Directory {
         }
         Ok(())
     }
+}
+
+/// The bytes of a file outside an export, which should be `what` and may have at most `bytes_max`.
+pub(crate) fn read_file(path: &Path, what: &str, bytes_max: usize) -> Result<Vec<u8>, Finding> {
+    let place = path.display();
+    match File::open(path) {
+        Ok(file) => contents(place, file, bytes_max),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Kind::NotFound.at(place, what, "nothing"))
+        }
+        Err(error) => Err(unreadable(place, &error)),
+    }
+}
+
+fn contents(
+    place: impl std::fmt::Display,
+    file: File,
+    bytes_max: usize,
+) -> Result<Vec<u8>, Finding> {
+    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(&place, &error))?;
+    if bytes.len() > bytes_max {
+        return Err(Kind::Tampered.at(place, format!("at most {bytes_max} bytes"), "more"));
+    }
+    Ok(bytes)
 }
 
 /// The name of a blob's file.

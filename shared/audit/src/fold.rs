@@ -39,6 +39,11 @@ impl Fold {
         &self.state
     }
 
+    /// How many models were computed from vectors that are all there.
+    pub(crate) const fn models_replayed(&self) -> u64 {
+        self.models_replayed
+    }
+
     /// Folds the next leaf: it must follow from those before it, and so must the blobs it names.
     pub(crate) fn leaf(
         &mut self,
@@ -96,7 +101,11 @@ impl Fold {
             | Body::Approval(_)
             | Body::RunStarted(_)
             | Body::Extended(_)
-            | Body::Evidence(_) => {}
+            | Body::Evidence(_)
+            | Body::Paused(_)
+            | Body::Recalled(_)
+            | Body::Decision(_)
+            | Body::LogKey(_) => {}
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ mod report;
 
 pub use report::{Difference, DifferenceKind, Fault, ReconciledRun, Reconciliation};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use ledger::digest::Digest;
@@ -29,8 +29,8 @@ pub(crate) type Release = (Institution, RunId, u32);
 pub(crate) struct Acknowledged {
     /// SHA-256 of leaf 0.
     pub(crate) genesis: Option<Digest>,
-    /// The record key of each bank and auditor.
-    pub(crate) keys: BTreeMap<Institution, PublicKey>,
+    /// The record keys that each bank and auditor ever had: a ledger may be older than the newest.
+    pub(crate) keys: BTreeMap<Institution, BTreeSet<PublicKey>>,
     /// Each accepted contribution with its leaf.
     pub(crate) accepted: BTreeMap<Release, (u64, Contribution)>,
 }
@@ -81,8 +81,15 @@ impl Acknowledged {
         if index == 0 {
             self.genesis = Some(leaf.digest());
         }
-        if let Body::Member(Member::Added(added)) = leaf.body() {
-            self.keys.insert(added.keys.institution.clone(), added.keys.record_key);
+        if let Body::Member(member) = leaf.body() {
+            let keys = match member {
+                Member::Added(added) => Some(&added.keys),
+                Member::Rotated(rotated) => Some(&rotated.keys),
+                Member::Revoked(_) => None,
+            };
+            if let Some(keys) = keys {
+                self.keys.entry(keys.institution.clone()).or_default().insert(keys.record_key);
+            }
         }
         if let Body::Accepted(contribution) = leaf.body() {
             let Contribution { institution, run, round, .. } = contribution;
@@ -102,7 +109,7 @@ fn check_receipts(
     let log = Log::open(&directory, log::identity(&directory)?)?;
     let mut receipts = Receipts::new();
     for path in paths {
-        let (_, proven, digest) = receipts::open(path, log.identity())?;
+        let (_, proven, digest) = receipts::open(path, log.keys())?;
         let Body::Accepted(contribution) = proven.leaf.body() else {
             receipts::check(path, &log)?;
             continue;

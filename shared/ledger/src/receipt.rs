@@ -18,7 +18,8 @@ use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 
 use crate::checkpoint::{
-    CHECKPOINT_BYTES_MAX, CheckpointError, LogIdentity, SignedCheckpoint, parse_decimal, parse_hash,
+    CHECKPOINT_BYTES_MAX, CheckpointError, LogIdentity, LogKeys, SignedCheckpoint, parse_decimal,
+    parse_hash,
 };
 use crate::digest::Digest;
 use crate::record::{Leaf, LeafBytes, Payload, RecordError};
@@ -93,6 +94,19 @@ impl Receipt {
     ///
     /// [`ReceiptError::Malformed`] if the text is not the one spelling of a receipt.
     pub fn from_text(text: &str) -> Result<Self, ReceiptError> {
+        Self::parse(text, None)
+    }
+
+    /// Reads a proof of `leaf`, whose file may lack the leaf, as those of other programs do.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiptError::Malformed`] if the text is no proof, or holds another leaf.
+    pub fn from_text_with(text: &str, leaf: LeafBytes) -> Result<Self, ReceiptError> {
+        Self::parse(text, Some(leaf))
+    }
+
+    fn parse(text: &str, given: Option<LeafBytes>) -> Result<Self, ReceiptError> {
         let malformed = ReceiptError::Malformed;
         let (head, checkpoint) =
             text.split_once("\n\n").ok_or(malformed("no empty line before the checkpoint"))?;
@@ -103,16 +117,25 @@ impl Receipt {
         if lines.next() != Some(MAGIC) {
             return Err(malformed("another first line"));
         }
-        let leaf = lines
-            .next()
+        let mut lines = lines.peekable();
+        let extra = lines.next_if(|line| line.starts_with("extra "));
+        let held = extra
             .and_then(|line| line.strip_prefix("extra "))
-            .and_then(|encoded| STANDARD.decode(encoded).ok())
-            .ok_or(malformed("no leaf in base64 in its second line"))?;
+            .map(|encoded| STANDARD.decode(encoded));
+        let leaf = match (held, given) {
+            (Some(Ok(held)), None) => LeafBytes::new(held)?,
+            (Some(Ok(held)), Some(given)) if held == given.as_slice() => given,
+            (None, Some(given)) => given,
+            (Some(Ok(_)), Some(_)) => return Err(malformed("another leaf in its second line")),
+            (Some(Err(_)) | None, _) => {
+                return Err(malformed("no leaf in base64 in its second line"));
+            }
+        };
         let index = lines
             .next()
             .and_then(|line| line.strip_prefix("index "))
             .and_then(parse_decimal)
-            .ok_or(malformed("no index in its third line"))?;
+            .ok_or(malformed("no index in the line after it"))?;
         let proof = lines
             .map(parse_hash)
             .collect::<Option<Vec<_>>>()
@@ -120,7 +143,7 @@ impl Receipt {
         if proof.len() > PROOF_HASHES_MAX {
             return Err(malformed("more hashes than a path can have"));
         }
-        Ok(Self { index, leaf: LeafBytes::new(leaf)?, proof, checkpoint: checkpoint.to_owned() })
+        Ok(Self { index, leaf, proof, checkpoint: checkpoint.to_owned() })
     }
 
     /// Checks everything that a receipt can prove by itself: the log signed the checkpoint, the leaf
@@ -131,12 +154,21 @@ impl Receipt {
     ///
     /// [`ReceiptError`] with what does not hold.
     pub fn verify<B: Payload>(&self, log: &LogIdentity) -> Result<Proven<B>, ReceiptError> {
-        let checkpoint = SignedCheckpoint::open(&self.checkpoint, log)?;
+        self.verify_in(&LogKeys::new(*log))
+    }
+
+    /// [`Receipt::verify`] for a log whose key has changed.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiptError`] with what does not hold.
+    pub fn verify_in<B: Payload>(&self, keys: &LogKeys) -> Result<Proven<B>, ReceiptError> {
+        let checkpoint = keys.open(&self.checkpoint)?;
         let head = checkpoint.head();
         let hash = leaf_hash(self.leaf.as_slice());
         verify_inclusion(self.index, head.size, &head.root, &hash, &self.proof)?;
         let leaf = Leaf::decode(self.leaf.as_slice())?;
-        leaf.verify_signature(&log.genesis)?;
+        leaf.verify_signature(&keys.newest().genesis)?;
         Ok(Proven { index: self.index, leaf, checkpoint })
     }
 }

@@ -7,11 +7,13 @@
 
 mod consistency;
 mod frontier;
+mod hashes;
 mod inclusion;
 mod range;
 
 pub use consistency::{consistency_proof, verify_consistency};
 pub use frontier::{Frontier, FrontierError};
+pub use hashes::{LeafHashes, NoSuchNode};
 pub use inclusion::{inclusion_proof, root_from_inclusion, verify_inclusion};
 pub use range::root_at;
 

@@ -81,7 +81,7 @@ const CODES: [Explanation; 12] = [
         8,
         "split view",
         "The log's key signed two histories that exclude each other.",
-        "The two checkpoints prove it: show both to the other members.",
+        "The two checkpoints prove it: counterfoil-audit prove RECEIPT --log EXPORT --out FILE puts them into one file; show it to the other members.",
     ),
     code(
         9,

@@ -9,6 +9,7 @@ use super::plan::{Lifetime, Price};
 use crate::finding::{Finding, Kind};
 use crate::population::{ChargedRun, EnrolledIn, PopulationReport};
 use crate::report::{InstitutionReport, Report, RunReport, RunStatus, Shared, Total};
+use crate::rounded::{down, up};
 
 /// How many lines each list may take.
 const LINES_MAX: usize = 6;
@@ -23,6 +24,7 @@ pub(super) fn report(report: &Report) -> String {
         return text;
     }
     line(&mut text, format_args!("records      {}", report.records));
+    line(&mut text, format_args!("cosigned by  {}", witnesses(&report.cosigned_by)));
     line(&mut text, format_args!("receipts     {}", report.receipts));
     line(&mut text, format_args!("models       {} replayed bit for bit", report.models_replayed));
     let runs = report.runs.iter().map(run).collect();
@@ -47,6 +49,16 @@ pub(super) fn report(report: &Report) -> String {
         report.shared.iter().map(sum).collect(),
     );
     text
+}
+
+fn witnesses(names: &[String]) -> String {
+    let more = names.len().saturating_sub(LINES_MAX);
+    let listed = names.iter().take(LINES_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match (names.len(), more) {
+        (0, _) => "nobody".to_owned(),
+        (_, 0) => listed,
+        _ => format!("{listed} and {more} more: see --json"),
+    }
 }
 
 /// What a bank's own ledger says.
@@ -75,7 +87,8 @@ pub(super) fn population(report: &PopulationReport) -> String {
         line(
             &mut text,
             format_args!(
-                "lifetime     ε {spent:.4} of {cap}, δ = {delta:e}, filter of order {order}"
+                "lifetime     ε {} of {cap}, δ = {delta:e}, filter of order {order}",
+                up(spent, 4)
             ),
         );
     }
@@ -189,22 +202,23 @@ fn total(of: &Total) -> String {
 
 fn sum(of: &Shared) -> String {
     let Shared { banks, unit, relation, epsilon_upper, delta } = of;
-    format!("a {unit} of {banks} institutions: ε ≤ {epsilon_upper:.4}, δ = {delta:e}, {relation}")
+    let epsilon_upper = up(*epsilon_upper, 4);
+    format!("a {unit} of {banks} institutions: ε ≤ {epsilon_upper}, δ = {delta:e}, {relation}")
 }
 
 pub(super) fn epsilon(of: Interval) -> String {
-    format!("ε in [{:.4}, {:.4}]", of.lower, of.upper)
+    format!("ε in [{}, {}]", down(of.lower, 4), up(of.upper, 4))
 }
 
 /// The ε of listed events, and beside it that of the other task changes.
 pub(super) fn priced(priced: &Priced) -> String {
     let mut text = certificate(&priced.certificate);
     for other in &priced.beside {
-        let (lower, upper) = (other.epsilon_lower, other.epsilon_upper);
+        let (lower, upper) = (down(other.epsilon_lower, 6), up(other.epsilon_upper, 6));
         let change = other.change.map(|change| change.to_string()).unwrap_or_default();
         line(
             &mut text,
-            format_args!("{change:<13}ε in [{lower:.6}, {upper:.6}], {}", meaning(other.change)),
+            format_args!("{change:<13}ε in [{lower}, {upper}], {}", meaning(other.change)),
         );
     }
     text
@@ -212,9 +226,9 @@ pub(super) fn priced(priced: &Priced) -> String {
 
 fn certificate(certificate: &Certificate) -> String {
     let mut text = String::new();
-    let (lower, upper) = (certificate.epsilon_lower, certificate.epsilon_upper);
+    let (lower, upper) = (down(certificate.epsilon_lower, 6), up(certificate.epsilon_upper, 6));
     let delta = certificate.delta.get();
-    line(&mut text, format_args!("ε in [{lower:.6}, {upper:.6}] at δ = {delta:e}"));
+    line(&mut text, format_args!("ε in [{lower}, {upper}] at δ = {delta:e}"));
     let change =
         certificate.change.map_or("none or several".to_owned(), |change| change.to_string());
     line(
@@ -275,8 +289,8 @@ pub(super) fn curve(curve: &Curve) -> String {
         Curve::Pld(points) => {
             for point in points {
                 let (delta, lower, upper) =
-                    (point.delta.get(), point.epsilon_lower, point.epsilon_upper);
-                line(&mut text, format_args!("δ = {delta:<8e} ε in [{lower:.6}, {upper:.6}]"));
+                    (point.delta.get(), down(point.epsilon_lower, 6), up(point.epsilon_upper, 6));
+                line(&mut text, format_args!("δ = {delta:<8e} ε in [{lower}, {upper}]"));
             }
         }
     }
@@ -296,11 +310,12 @@ pub(super) fn price(price: &Price) -> String {
     );
     line(&mut text, format_args!("metrics      {}", price.metrics));
     for of in &price.relations {
-        let (lower, upper) = (of.certificate.epsilon_lower, of.certificate.epsilon_upper);
+        let lower = down(of.certificate.epsilon_lower, 4);
+        let upper = up(of.certificate.epsilon_upper, 4);
         line(
             &mut text,
             format_args!(
-                "{:<13}ε in [{lower:.4}, {upper:.4}] at δ = {:e}; tasks: {}; method {}",
+                "{:<13}ε in [{lower}, {upper}] at δ = {:e}; tasks: {}; method {}",
                 of.relation,
                 of.certificate.delta.get(),
                 of.task_change,
@@ -310,7 +325,10 @@ pub(super) fn price(price: &Price) -> String {
         let Lifetime { order, rdp, epsilon } = of.lifetime;
         line(
             &mut text,
-            format_args!("  of a lifetime {rdp:.6} at order {order:.3}: ε = {epsilon:.4} if alone"),
+            format_args!(
+                "  of a lifetime {rdp:.6} at order {order:.3}: ε = {} if alone",
+                up(epsilon, 4)
+            ),
         );
     }
     text

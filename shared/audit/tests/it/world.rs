@@ -210,7 +210,11 @@ impl World {
     }
 
     pub(crate) fn vector(&self, round: u32, bank: usize, dimension: usize) -> Vec<i32> {
-        let seed = i32::try_from(bank).expect("small") + 10 * i32::try_from(round).expect("small");
+        // No two runs have the same vectors.
+        let runs = self.leaves.iter().filter(|leaf| matches!(leaf.body(), Body::RunStarted(_)));
+        let run = 100 * i32::try_from(runs.count()).expect("small").saturating_sub(1);
+        let round_seed = 10 * i32::try_from(round).expect("small");
+        let seed = i32::try_from(bank).expect("small") + round_seed + run;
         let mut vector: Vec<i32> = (1..)
             .take(dimension)
             .map(|i: i32| (i * 7919 + seed * 104_729) % 50_021 - 25_000)

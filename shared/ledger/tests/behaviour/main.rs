@@ -3,6 +3,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test names the case that it is about")]
 
 mod checkpoint;
+mod contradiction;
 mod fixture;
 mod population;
 mod population_model;
