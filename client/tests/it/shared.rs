@@ -215,6 +215,10 @@ async fn the_lowest_of_the_policies_holds() {
     here.keep_cap(&north.policy().population, None, clock::now()).unwrap();
     let cap = here.ledger.state().cap().unwrap().epsilon();
     assert!((cap - 10.0).abs() < 1e-9, "{cap}");
+    // Who leaves the order open takes the one that stands.
+    let open = Policy::parse(&shared.policy(&one, 10.0).replace("order = 20.0", "")).unwrap();
+    here.keep_cap(&open.population, None, clock::now()).unwrap();
+    assert_eq!(here.ledger.state().caps().len(), 2);
     // Another order or delta is another filter.
     let other = Policy::parse(&shared.policy(&one, 10.0).replace("order = 20.0", "order = 21.0"));
     let refused = here.keep_cap(&other.unwrap().population, None, clock::now());
