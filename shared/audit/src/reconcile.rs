@@ -151,3 +151,42 @@ fn read_ledgers(
     }
     Ok(read)
 }
+
+#[cfg(test)]
+mod tests {
+    use ledger::digest::Digest;
+    use ledger::record::{Body, Institution, Member, MemberAdded, MemberKeys, MemberRotated};
+    use ledger::record::{Record, Role};
+    use ledger::signing::SigningKey;
+    use ledger::time::Timestamp;
+    use ring::rand::SystemRandom;
+
+    use super::Acknowledged;
+
+    fn key() -> SigningKey {
+        SigningKey::generate(&SystemRandom::new()).unwrap().0
+    }
+
+    #[test]
+    fn a_ledger_that_an_earlier_record_key_has_signed_for_is_the_banks_still() {
+        let (old, new, cosign, operator) = (key(), key(), key(), key());
+        let (north, genesis) = (Institution::new("north").unwrap(), Digest::from_bytes([1; 32]));
+        let keys = |record: &SigningKey| MemberKeys {
+            institution: north.clone(),
+            record_key: record.public(),
+            cosign_key: cosign.public(),
+            tls_key_digest: Digest::ZERO,
+        };
+        let added = MemberAdded::prove(keys(&old), Role::Bank, &old, &cosign, &genesis);
+        let rotated = MemberRotated::prove(keys(&new), &old, &new, &cosign, &genesis);
+        let mut seen = Acknowledged::default();
+        for (index, member) in (1..).zip([Member::Added(added), Member::Rotated(rotated)]) {
+            let body = Body::Member(member);
+            let record = Record { at: Timestamp::from_millis(1), author: operator.public(), body };
+            seen.see(index, &record.sign(&operator, &genesis).unwrap());
+        }
+        let held = seen.keys.get(&north).unwrap();
+        assert!(held.contains(&old.public()) && held.contains(&new.public()));
+        assert!(!held.contains(&cosign.public()));
+    }
+}
