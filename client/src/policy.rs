@@ -31,7 +31,8 @@ pub use verdict::{PolicyRefusal, Verdict};
 ///     relation = "add-remove"
 ///     epsilon = 8.0
 ///     delta = 1e-6
-///     ## ledger = "/bank/cards"     # where several nodes of the bank spend from one ledger
+///     ledger = "/bank/cards"       # if given, where several nodes of the bank spend from one ledger
+///     second_place = "/mnt/other-disk/cards"   # then this as well
 ///     [allow]                      # a rule that is missing refuses
 ///     applications = ["credit-risk"]
 ///     learners = ["fomaml", "fedsgd"]

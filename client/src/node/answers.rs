@@ -99,10 +99,10 @@ fn text(reason: &str) -> Result<Text<256>, ClientError> {
 
 fn status(node: &Node) -> Result<NodeStatus, ClientError> {
     let joined = node.joined().clone();
+    let stopped = node.fresh_population()?.ledger.state().stopped().map(ToString::to_string);
     let mirror = node.mirror();
     let open = mirror.facts().open_round();
     let validity = Validity::of_certificate(joined.certificate()).ok();
-    let stopped = node.fresh_population()?.ledger.state().stopped().map(ToString::to_string);
     Ok(NodeStatus {
         running: true,
         institution: joined.institution().to_string(),

@@ -35,11 +35,14 @@ pub(super) async fn work(node: Arc<Node>) -> Result<(), ClientError> {
     loop {
         due.mark_unchanged();
         // The locks are taken in one order everywhere: the copy of the log, then the ledger.
-        let duty = {
+        // Another node may hold the ledger: that is waited for here, with nothing else in hand. What it writes after this is
+        // found when the duty is decided on.
+        let looking = Arc::clone(&node);
+        let fresh = blocking(move || looking.fresh_population().map(|_| ())).await;
+        let duty = fresh.map(|()| {
             let mirror = node.mirror();
-            let population = node.fresh_population();
-            population.map(|population| next_duty(mirror.facts(), &population.ledger, &given_up))
-        };
+            next_duty(mirror.facts(), &node.population().ledger, &given_up)
+        });
         let (round, done) = match duty {
             Ok(Some(duty)) => (Some(round_of(&duty)), perform(&node, duty).await),
             Ok(None) => {

@@ -204,6 +204,25 @@ async fn a_stop_and_a_refund_by_one_node_hold_for_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_node_goes_on_when_another_has_resumed() {
+    let shared = Shared::new();
+    let [(_one, north), (two, northern)] = two_consortia(&shared, 1, 20.0).await;
+    drop(north.population());
+    let at_rest = |command: fn(&std::path::Path, &str) -> Result<_, ClientError>| {
+        let dir = north.path().to_owned();
+        tokio::task::spawn_blocking(move || command(&dir, "audit").map(|_| ()))
+    };
+    at_rest(commands::stop).await.unwrap().unwrap();
+    let node = northern.run();
+    northern.until_status(|status| status.stopped.is_some() && status.expected).await;
+    assert!(two.core().vectors.is_empty());
+    // Nothing comes from the coordinator meanwhile, and nobody tells this node.
+    at_rest(commands::resume).await.unwrap().unwrap();
+    two.until(finished).await;
+    node.end().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_lowest_of_the_policies_holds() {
     let shared = Shared::new();
     let [(one, north), (two, northern)] = two_consortia(&shared, 1, 20.0).await;
@@ -215,6 +234,10 @@ async fn the_lowest_of_the_policies_holds() {
     here.keep_cap(&north.policy().population, None, clock::now()).unwrap();
     let cap = here.ledger.state().cap().unwrap().epsilon();
     assert!((cap - 10.0).abs() < 1e-9, "{cap}");
+    // Who leaves the order open takes the one that stands.
+    let open = Policy::parse(&shared.policy(&one, 10.0).replace("order = 20.0", "")).unwrap();
+    here.keep_cap(&open.population, None, clock::now()).unwrap();
+    assert_eq!(here.ledger.state().caps().len(), 2);
     // Another order or delta is another filter.
     let other = Policy::parse(&shared.policy(&one, 10.0).replace("order = 20.0", "order = 21.0"));
     let refused = here.keep_cap(&other.unwrap().population, None, clock::now());

@@ -5,7 +5,7 @@ mod report;
 
 pub use report::{Difference, DifferenceKind, Fault, ReconciledRun, Reconciliation};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use ledger::digest::Digest;
@@ -29,8 +29,8 @@ pub(crate) type Release = (Institution, RunId, u32);
 pub(crate) struct Acknowledged {
     /// SHA-256 of leaf 0.
     pub(crate) genesis: Option<Digest>,
-    /// The record key of each bank and auditor.
-    pub(crate) keys: BTreeMap<Institution, PublicKey>,
+    /// The record keys that each bank and auditor ever had: a ledger may be older than the newest.
+    pub(crate) keys: BTreeMap<Institution, BTreeSet<PublicKey>>,
     /// Each accepted contribution with its leaf.
     pub(crate) accepted: BTreeMap<Release, (u64, Contribution)>,
 }
@@ -81,8 +81,15 @@ impl Acknowledged {
         if index == 0 {
             self.genesis = Some(leaf.digest());
         }
-        if let Body::Member(Member::Added(added)) = leaf.body() {
-            self.keys.insert(added.keys.institution.clone(), added.keys.record_key);
+        if let Body::Member(member) = leaf.body() {
+            let keys = match member {
+                Member::Added(added) => Some(&added.keys),
+                Member::Rotated(rotated) => Some(&rotated.keys),
+                Member::Revoked(_) => None,
+            };
+            if let Some(keys) = keys {
+                self.keys.entry(keys.institution.clone()).or_default().insert(keys.record_key);
+            }
         }
         if let Body::Accepted(contribution) = leaf.body() {
             let Contribution { institution, run, round, .. } = contribution;
@@ -143,4 +150,43 @@ fn read_ledgers(
         read.push((place, ledger));
     }
     Ok(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use ledger::digest::Digest;
+    use ledger::record::{Body, Institution, Member, MemberAdded, MemberKeys, MemberRotated};
+    use ledger::record::{Record, Role};
+    use ledger::signing::SigningKey;
+    use ledger::time::Timestamp;
+    use ring::rand::SystemRandom;
+
+    use super::Acknowledged;
+
+    fn key() -> SigningKey {
+        SigningKey::generate(&SystemRandom::new()).unwrap().0
+    }
+
+    #[test]
+    fn a_ledger_that_an_earlier_record_key_has_signed_for_is_the_banks_still() {
+        let (old, new, cosign, operator) = (key(), key(), key(), key());
+        let (north, genesis) = (Institution::new("north").unwrap(), Digest::from_bytes([1; 32]));
+        let keys = |record: &SigningKey| MemberKeys {
+            institution: north.clone(),
+            record_key: record.public(),
+            cosign_key: cosign.public(),
+            tls_key_digest: Digest::ZERO,
+        };
+        let added = MemberAdded::prove(keys(&old), Role::Bank, &old, &cosign, &genesis);
+        let rotated = MemberRotated::prove(keys(&new), &old, &new, &cosign, &genesis);
+        let mut seen = Acknowledged::default();
+        for (index, member) in (1..).zip([Member::Added(added), Member::Rotated(rotated)]) {
+            let body = Body::Member(member);
+            let record = Record { at: Timestamp::from_millis(1), author: operator.public(), body };
+            seen.see(index, &record.sign(&operator, &genesis).unwrap());
+        }
+        let held = seen.keys.get(&north).unwrap();
+        assert!(held.contains(&old.public()) && held.contains(&new.public()));
+        assert!(!held.contains(&cosign.public()));
+    }
 }

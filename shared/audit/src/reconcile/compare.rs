@@ -65,7 +65,7 @@ impl<'a> Comparison<'a> {
         let enrolled = self.log.genesis.and_then(|genesis| ledger.state.enrolled().get(&genesis));
         let expected = "a ledger that the record key in the roster has signed for";
         let found = match (self.log.keys.get(institution), enrolled) {
-            (Some(key), Some(enrolled)) if *key == enrolled.record_key => return,
+            (Some(keys), Some(enrolled)) if keys.contains(&enrolled.record_key) => return,
             (Some(_), Some(_)) => "one that another key has signed for",
             (Some(_), None) => "one that is not enrolled in this consortium",
             (None, _) => "no such member",
