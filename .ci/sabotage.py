@@ -25,11 +25,15 @@ SABOTAGE = {
     "clip per batch": [
         (
             CLIPPED,
-            "        let sum = batch\n            .par_iter()\n            .fold(zero, |sum, task| sum.plus(vector(task), grid))\n"
+            "        let sum = batch\n            .par_iter()\n"
+            "            .fold(zero, |sum, task| sum.plus(task, judge(task), encoding))\n"
             "            .reduce(zero, ClippedSum::merge);\n",
-            "        let mut mean = vec![0.0; dimension];\n        for v in batch.iter().filter_map(vector) {\n"
-            "            mean.iter_mut().zip(v).for_each(|(m, x)| *m += x);\n        }\n"
-            "        let mut sum = zero().plus(Some(mean), grid);\n"
+            "        let judged: Vec<_> = batch.iter().filter_map(judge).collect();\n"
+            "        let mut mean = vec![0.0; judged.first().map_or(0, |one| one.gradient.len())];\n"
+            "        for one in &judged {\n"
+            "            mean.iter_mut().zip(&one.gradient).for_each(|(m, x)| *m += x);\n        }\n"
+            "        let mut sum = zero();\n"
+            "        encoding.contribute(&mean, None, &mut sum.sum);\n"
             "        sum.sum.iter_mut().for_each(|x| *x *= batch.len() as i64);\n",
         ),
         (CLIPPED, "use rayon::iter::{IntoParallelRefIterator, ParallelIterator};\n", ""),

@@ -10,7 +10,7 @@ use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
 use crate::{ClientError, Exit, commands};
-use arguments::{Arguments, Command, LedgerCommand, PlanCommand, ReceiptsCommand};
+use arguments::{Arguments, Command, LedgerCommand, LogKeyCommand, PlanCommand, ReceiptsCommand};
 pub use output::{Output, SCHEMA_VERSION};
 
 /// Runs one command with `arguments`, the program's name among them, and gives its exit code.
@@ -73,6 +73,12 @@ fn execute(arguments: Arguments) -> Result<Output, ClientError> {
         },
         Command::Receipts { command: ReceiptsCommand::Verify {} } => {
             commands::receipts_verify(&state)
+        }
+        Command::Decide { text, about } => {
+            commands::governance::decide(&state, &text, about.as_deref())
+        }
+        Command::LogKey { command: LogKeyCommand::Sign { change } } => {
+            commands::governance::sign_log_key(&state, &change)
         }
         Command::Redteam(redteam) => commands::redteam(&redteam),
         Command::Adapt(adapt) => commands::adapt(&adapt),

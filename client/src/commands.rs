@@ -1,5 +1,6 @@
 //! What each command does.
 
+pub mod governance;
 pub mod ledger;
 pub mod plan;
 
@@ -18,8 +19,10 @@ use wire::Invitation;
 use wire::tls::system_clock;
 
 use crate::cli::Output;
+use crate::control::{Answer, Command, call};
 use crate::joined::Joined;
 use crate::keys::Keys;
+use crate::mirror::Mirror;
 use crate::state_dir::StateDir;
 use crate::{ClientError, Exit};
 
@@ -51,16 +54,26 @@ pub fn join(state: &Path, invitation: &str) -> Result<Output, ClientError> {
     Ok(Output::new(data, text))
 }
 
-/// Verifies every receipt of the node.
+/// Verifies every receipt of the node against its copy of the log.
 ///
 /// # Errors
 ///
-/// [`ClientError::NotJoined`], or a file cannot be read.
+/// [`ClientError::NotJoined`], [`ClientError::Tampered`] if the copy itself is not sound, or a file cannot be read.
 pub fn receipts_verify(state: &Path) -> Result<Output, ClientError> {
     let state = StateDir::open(state)?;
-    let joined = Joined::load(&state)?;
-    let keys = Keys::load_or_create(&state)?;
-    let verified = crate::receipts::verify_all(&state, &joined.log(), &keys.record.public())?;
+    let verified = match wait(call(&state, &Command::Receipts {}))? {
+        Some(Answer::Receipts(verified)) => verified,
+        Some(other) => return Ok(daemon::unexpected(other)),
+        None => {
+            let (joined, keys) = (Joined::load(&state)?, Keys::load_or_create(&state)?);
+            let (log, _) = store::open(&state.directory("log")?)?;
+            let (institution, key) = (joined.institution().clone(), keys.record.public());
+            crate::receipts::verify_all(
+                &state,
+                &Mirror::open(log, joined.log(), institution, key)?,
+            )?
+        }
+    };
     let wrong = verified.iter().filter(|receipt| receipt.error.is_some()).count();
     let mut lines = vec![format!("{} receipts, {wrong} of them prove nothing", verified.len())];
     for receipt in &verified {

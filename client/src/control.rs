@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ClientError;
 use crate::population::LedgerReport;
+use crate::receipts::Verified;
 use crate::state_dir::StateDir;
 
 /// A command to the daemon.
@@ -38,6 +39,8 @@ pub enum Command {
         /// An absolute path that does not exist yet.
         directory: PathBuf,
     },
+    /// Verify the receipts against the copy of the log.
+    Receipts {},
     /// End the process. What is charged or released continues at the next start.
     Shutdown {},
 }
@@ -50,6 +53,8 @@ pub enum Answer {
     Status(Box<NodeStatus>),
     /// What it has charged.
     Ledger(Box<LedgerReport>),
+    /// What each receipt proves.
+    Receipts(Vec<Verified>),
     /// Done.
     Done {},
     /// The ledger was written out.

@@ -232,6 +232,13 @@ impl ClientError {
         matches!(self, Self::Data(_) | Self::Tasks(_) | Self::Overlap { .. } | Self::Evaluate(_))
     }
 
+    /// Whether another row, or one less, might have kept it away. What such an error leads to is seen by nobody.
+    pub fn depends_on_rows(&self) -> bool {
+        matches!(self, Self::Overlap { .. })
+            || matches!(self, Self::Data(error) if error.depends_on_rows())
+            || matches!(self, Self::Tasks(error) if error.depends_on_rows())
+    }
+
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use ledger::checkpoint::LogIdentity;
 use ledger::digest::Digest;
 use ledger::record::{
     Body, Canonical as _, Institution, Member, MemberAdded, MemberKeys, Role as MemberRole,
 };
+use ledger::signing::PublicKey;
 use wire::proto::{JoinRequest, JoinResponse};
 use wire::tls::{ClientTls, Clock};
 use wire::{Connection, Invitation, Role};
@@ -95,8 +97,12 @@ fn verified(
         return Err(unproven("the CA certificate is not the one that the invitation names"));
     }
     let receipt = receipt_of(&answer.receipt.ok_or_else(|| unproven("no receipt came"))?)?;
+    // Whether that key is the log's is found out when the log is followed from leaf 0.
+    let key = <[u8; 32]>::try_from(answer.log_key.as_ref());
+    let key = key.map_err(|_| unproven("the key of the receipt's checkpoint is none"))?;
+    let log = LogIdentity { key: PublicKey::from_bytes(key), ..joined.log() };
     let proven = receipt
-        .verify::<Body>(&joined.log())
+        .verify::<Body>(&log)
         .map_err(|error| ClientError::Unproven(format!("the receipt: {error}")))?;
     let expected = Body::Member(Member::Added(added));
     if *proven.leaf.body() != expected || *proven.leaf.author() != joined.genesis().operator_key {

@@ -11,10 +11,10 @@ mod error;
 mod facts;
 mod tampered;
 
-use ledger::checkpoint::{LogIdentity, SignedCheckpoint, witness_key};
+use ledger::checkpoint::{LogIdentity, LogKeys, SignedCheckpoint, witness_key};
 use ledger::log_store::{AppendError, LogStore};
 use ledger::receipt::Receipt;
-use ledger::record::{Institution, Leaf, LeafBytes};
+use ledger::record::{Body, Institution, Leaf, LeafBytes};
 use ledger::signing::PublicKey;
 use ledger::tree::{Frontier, Head, ProofError, inclusion_proof, leaf_hash, root_at};
 
@@ -66,7 +66,7 @@ impl<S: LogStore> Mirror<S> {
         };
         mirror.fold_stored()?;
         if let Some(text) = mirror.store.checkpoint().map_err(MirrorError::Store)? {
-            let kept = SignedCheckpoint::open(&text, &log)?;
+            let kept = mirror.keys().open(&text)?;
             mirror.check_extends(&kept)?;
             mirror.checkpoint = Some(kept);
         }
@@ -95,7 +95,7 @@ impl<S: LogStore> Mirror<S> {
         }
         match checkpoint {
             None => Ok(false),
-            Some(text) => self.commit(&SignedCheckpoint::open(text, &self.log)?).map(|()| true),
+            Some(text) => self.commit(&self.keys_ahead().open(text)?).map(|()| true),
         }
     }
 
@@ -133,7 +133,7 @@ impl<S: LogStore> Mirror<S> {
     /// [`MirrorError::Tampered`] if the log's key signed another history than the copy's; [`MirrorError::Checkpoint`] if it is none of
     /// its checkpoints.
     pub fn witness(&mut self, text: &str) -> Answer<(), S> {
-        let checkpoint = SignedCheckpoint::open(text, &self.log)?;
+        let checkpoint = self.keys_ahead().open(text)?;
         let size = checkpoint.head().size;
         if size > self.frontier.size() {
             return Ok(());
@@ -158,9 +158,24 @@ impl<S: LogStore> Mirror<S> {
         &self.facts
     }
 
-    /// Which log it is.
-    pub const fn log(&self) -> &LogIdentity {
-        &self.log
+    /// Where the copy is.
+    pub const fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// Which log it is, and who signs it.
+    pub fn keys(&self) -> LogKeys {
+        let consortium = self.facts.state().consortium.as_ref();
+        consortium.map_or_else(|| LogKeys::new(self.log), |c| c.log_keys.clone())
+    }
+
+    /// [`Mirror::keys`], and those that waiting leaves bring if they turn out to be the log's.
+    fn keys_ahead(&self) -> LogKeys {
+        let mut keys = self.keys();
+        for (index, leaf) in (self.frontier.size()..).zip(&self.waiting) {
+            keys.read(index, leaf);
+        }
+        keys
     }
 
     /// Size and root of what was verified.
@@ -221,6 +236,10 @@ impl<S: LogStore> Mirror<S> {
             if let Err(reason) = fold(&mut self.facts, &self.log, leaf) {
                 return Err(self.contradicted(&reason, checkpoint));
             }
+            if !self.has_anchor(leaf, &leaves)? {
+                let reason = "members signed another history when the log's key changed";
+                return Err(self.contradicted(reason, checkpoint));
+            }
         }
         let head = self.frontier.head();
         self.store.append(&head, &leaves, &[]).map_err(|error| match error {
@@ -231,6 +250,25 @@ impl<S: LogStore> Mirror<S> {
         self.store.put_checkpoint(checkpoint).map_err(MirrorError::Store)?;
         self.checkpoint = Some(checkpoint.clone());
         Ok(())
+    }
+
+    /// Whether the log, which goes on with `leaves`, had the head that those who changed its key signed.
+    fn has_anchor(&self, leaf: &LeafBytes, leaves: &[LeafBytes]) -> Answer<bool, S> {
+        let Ok(leaf) = Leaf::<Body>::decode(leaf.as_slice()) else { return Ok(true) };
+        let Body::LogKey(record) = leaf.body() else { return Ok(true) };
+        let anchor = record.change.anchor;
+        let Some(beyond) = anchor.size.checked_sub(self.frontier.size()) else {
+            return match root_at(&self.store, anchor.size) {
+                Ok(root) => Ok(root == anchor.root),
+                Err(ProofError::OutOfRange { .. }) => Ok(false),
+                Err(ProofError::Source(error)) => Err(MirrorError::Store(error)),
+            };
+        };
+        let mut frontier = self.frontier.clone();
+        for leaf in leaves.iter().take(usize::try_from(beyond).unwrap_or(usize::MAX)) {
+            frontier.push(leaf_hash(leaf.as_slice()), |_, _, _| ());
+        }
+        Ok(frontier.head() == anchor)
     }
 
     fn fold_stored(&mut self) -> Answer<(), S> {

@@ -160,6 +160,8 @@ struct Troubles {
     following: Option<String>,
     /// In a round.
     working: Option<String>,
+    /// In the bank's rows: its releases are noise alone.
+    rows: Option<String>,
 }
 
 /// A running node.
@@ -203,7 +205,7 @@ impl Node {
         let (log, _) = store::open(&state.directory("log")?)?;
         let institution = joined.institution().clone();
         let mirror = Mirror::open(log, joined.log(), institution.clone(), keys.record.public())?;
-        let witness = Witness::open(&state, &joined.log(), &institution, &keys.cosign)?;
+        let witness = Witness::open(&state, &mirror.keys(), &institution, &keys.cosign)?;
         let at = clock::now();
         let rules = &policy.population;
         let key = Arc::clone(&keys.record);

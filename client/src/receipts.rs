@@ -2,20 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-use ledger::checkpoint::LogIdentity;
+use ledger::checkpoint::LogKeys;
 use ledger::digest::{Digest, sha256};
+use ledger::log_store::LogStore;
 use ledger::receipt::Receipt;
 use ledger::record::{Body, Contribution, LeafBytes, RunId};
 use ledger::signing::PublicKey;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ClientError;
+use crate::mirror::Mirror;
 use crate::state_dir::{StateDir, read_text, write_durably};
 
 const SUFFIX: &str = "receipt";
 
 /// What a receipt file proves, or why it proves nothing.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
     /// The file.
     pub file: PathBuf,
@@ -55,12 +57,12 @@ pub fn receipt_of(message: &wire::proto::Receipt) -> Result<Receipt, ClientError
 /// [`ClientError::Unproven`] with what does not hold.
 pub fn verify(
     receipt: &Receipt,
-    log: &LogIdentity,
+    log: &LogKeys,
     contribution: &Contribution,
     key: &PublicKey,
 ) -> Result<(), ClientError> {
     let proven = receipt
-        .verify::<Body>(log)
+        .verify_in::<Body>(log)
         .map_err(|error| ClientError::Unproven(format!("the receipt: {error}")))?;
     let ours = matches!(proven.leaf.body(), Body::Accepted(accepted) if accepted == contribution);
     if ours && proven.leaf.author() == key {
@@ -87,15 +89,14 @@ pub fn keep(
     Ok(sha256(text.as_bytes()))
 }
 
-/// Verifies every receipt file of the node.
+/// Verifies every receipt file of the node: by itself, and against `mirror`, the verified copy of the log.
 ///
 /// # Errors
 ///
 /// [`ClientError::File`] if the directory or a file cannot be read.
-pub fn verify_all(
+pub fn verify_all<S: LogStore>(
     state: &StateDir,
-    log: &LogIdentity,
-    key: &PublicKey,
+    mirror: &Mirror<S>,
 ) -> Result<Vec<Verified>, ClientError> {
     let dir = state.directory("receipts")?;
     let failed = |error| ClientError::file("read", &dir, error);
@@ -107,12 +108,12 @@ pub fn verify_all(
         }
     }
     files.sort();
-    files.into_iter().map(|file| verify_file(file, log, key)).collect()
+    files.into_iter().map(|file| verify_file(file, mirror)).collect()
 }
 
-fn verify_file(file: PathBuf, log: &LogIdentity, key: &PublicKey) -> Result<Verified, ClientError> {
+fn verify_file<S: LogStore>(file: PathBuf, mirror: &Mirror<S>) -> Result<Verified, ClientError> {
     let text = read_text(&file)?.unwrap_or_default();
-    Ok(match proven(&file, &text, log, key) {
+    Ok(match proven(&file, &text, mirror) {
         Ok((index, contribution)) => Verified {
             file,
             index: Some(index),
@@ -125,23 +126,28 @@ fn verify_file(file: PathBuf, log: &LogIdentity, key: &PublicKey) -> Result<Veri
 }
 
 /// The leaf and the contribution that a receipt file proves.
-fn proven(
+fn proven<S: LogStore>(
     file: &Path,
     text: &str,
-    log: &LogIdentity,
-    key: &PublicKey,
+    mirror: &Mirror<S>,
 ) -> Result<(u64, Contribution), String> {
     let receipt = Receipt::from_text(text).map_err(|error| error.to_string())?;
-    let proven = receipt.verify::<Body>(log).map_err(|error| error.to_string())?;
+    let proven = receipt.verify_in::<Body>(&mirror.keys()).map_err(|error| error.to_string())?;
     let Body::Accepted(contribution) = proven.leaf.body() else {
         return Err("expected an accepted contribution, got another record".to_owned());
     };
-    if proven.leaf.author() != key {
+    if !mirror.facts().is_own_key(proven.leaf.author()) {
         return Err("expected a contribution of this bank, got one by another key".to_owned());
     }
     let name = format!("{}-{}.{SUFFIX}", contribution.run, contribution.round);
     if file.file_name().is_none_or(|found| found != name.as_str()) {
         return Err(format!("expected the file name {name}"));
     }
+    let size = proven.checkpoint.head().size;
+    if size > mirror.head().size {
+        let known = mirror.head().size;
+        return Err(format!("expected a head of the log's {known} known leaves, got {size}"));
+    }
+    mirror.check_extends(&proven.checkpoint).map_err(|error| error.to_string())?;
     Ok((proven.index, contribution.clone()))
 }

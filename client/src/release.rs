@@ -4,7 +4,7 @@
 //! charged ([`Reservation`]), noised here ([`Noised`]) and made durable ([`Released`]) in that order:
 //! each step takes the token that only the step before gives.
 
-use ledger::checkpoint::LogIdentity;
+use ledger::checkpoint::LogKeys;
 use ledger::log_store::{BlobStore, LogStore};
 use ledger::population::{LedgerError, PopulationLedger, Released, Reservation};
 use ledger::receipt::Receipt;
@@ -213,7 +213,7 @@ impl Parcel {
 pub async fn send(
     connection: &Connection,
     parcel: &Parcel,
-    log: &LogIdentity,
+    log: &LogKeys,
     key: &SigningKey,
 ) -> Result<Receipt, ClientError> {
     let answer = connection.contribute(parcel.upload.clone()).await?;

@@ -38,6 +38,16 @@ pub enum TaskError {
     TaskColumn,
 }
 
+impl TaskError {
+    /// Whether another unit, or one less, might have kept it away.
+    pub(crate) const fn depends_on_rows(&self) -> bool {
+        match self {
+            Self::TooManyUnits { .. } | Self::Delta(_) => true,
+            Self::NoTask | Self::TaskColumn => false,
+        }
+    }
+}
+
 /// A bank's tasks.
 ///
 /// It holds people's rows, so it implements neither `Debug` nor `Serialize`.
@@ -98,6 +108,11 @@ impl Tasks {
         Ok(Self { rows, entries })
     }
 
+    /// No task at all: a release of them is noise alone.
+    pub(crate) const fn none() -> Self {
+        Self { rows: Rows::none(), entries: Vec::new() }
+    }
+
     /// The names of the units in the tasks.
     pub fn unit_names(&self) -> impl Iterator<Item = &str> {
         self.rows.unit_names()
@@ -109,7 +124,7 @@ impl Tasks {
         self.entries.len()
     }
 
-    /// Whether there is no task; never true of formed tasks.
+    /// Whether there is no task.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
-use ledger::checkpoint::{LogIdentity, SignedCheckpoint, witness_key};
+use ledger::checkpoint::{LogKeys, SignedCheckpoint, witness_key};
 use ledger::log_store::LogStore;
 use ledger::record::Institution;
 use ledger::signing::{SigningKey, VerifierKey};
@@ -50,7 +50,7 @@ impl Witness {
     /// cosigned, and an operator has to find out.
     pub fn open(
         state: &StateDir,
-        log: &LogIdentity,
+        log: &LogKeys,
         institution: &Institution,
         key: &SigningKey,
     ) -> Result<Self, ClientError> {
@@ -61,7 +61,7 @@ impl Witness {
         let newest = whole.lines().next_back().map(|line| {
             let note: String =
                 serde_json::from_str(line).map_err(|error| damaged(error.to_string()))?;
-            SignedCheckpoint::open(&note, log).map_err(|error| damaged(error.to_string()))
+            log.open(&note).map_err(|error| damaged(error.to_string()))
         });
         let newest = newest.transpose()?;
         let torn = !text.is_empty() && !text.ends_with('\n');
@@ -73,7 +73,7 @@ impl Witness {
         }
         let file = OpenOptions::new().append(true).mode(0o600).open(&path);
         let file = file.map_err(|error| ClientError::file("open", &path, error))?;
-        let name = witness_key(&log.genesis, institution.as_str(), key.public())
+        let name = witness_key(&log.newest().genesis, institution.as_str(), key.public())
             .map_err(|error| ClientError::Internal(error.to_string()))?;
         Ok(Self { path, file, newest, name })
     }
@@ -107,7 +107,8 @@ impl Witness {
             self.newest = Some(checkpoint.clone());
         }
         // Only here: what is cosigned is durable.
-        let cosignature = checkpoint.cosign(mirror.log(), &self.name, key, now.as_millis() / 1000);
+        let cosignature =
+            checkpoint.cosign(&mirror.keys().newest(), &self.name, key, now.as_millis() / 1000);
         Ok(Some(Handed { size: checkpoint.head().size, line: cosignature.line().to_string() }))
     }
 }

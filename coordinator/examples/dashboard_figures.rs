@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use coordinator::dashboard::{Projection, Viewer, render};
+use ledger::checkpoint::{LogIdentity, LogKeys};
 use ledger::digest::{Digest, sha256};
 use ledger::record::{
     Body, Charge, Closed, Contribution, Genesis, Institution, Leaf, Model, PlanProposed,
@@ -132,6 +133,9 @@ fn consortium(plan: &Arc<Plan>, genesis: Genesis, run: RunId) -> Consortium {
             tls_key_digest: sha256(name.as_str().as_bytes()),
             admitted: 1,
             revoked: None,
+            retired: vec![],
+            decisions: 0,
+            decided: None,
         };
         (name.clone(), member)
     };
@@ -140,11 +144,13 @@ fn consortium(plan: &Arc<Plan>, genesis: Genesis, run: RunId) -> Consortium {
         plan: Arc::clone(plan),
         model: None,
         finished: true,
+        recalled: None,
         latest: BTreeMap::new(),
         approvals,
     };
     Consortium {
         digest: Digest::ZERO,
+        log_keys: LogKeys::new(LogIdentity { genesis: Digest::ZERO, key }),
         genesis,
         members: plan.cohort().iter().map(member).collect(),
         proposals: BTreeMap::new(),

@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub(crate) use blob::Shelf;
 use ledger::checkpoint::NoteSignature;
 use ledger::log_store::BlobStore;
-use ledger::record::{Approval, Canonical, Institution, Role};
+use ledger::record::{Approval, Canonical, Decision, Institution, Role};
 use ledger::signing::Signature;
 use ledger::time::Timestamp;
 use round::decide::Request as Ask;
@@ -27,8 +27,8 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 use wire::proto::{
     ApproveRequest, BlobChunk, ContributeRequest, Coordinator, CosignRequest, CosignResponse,
-    FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse, LogUpdate, Receipt, RenewRequest,
-    RenewResponse,
+    DecideRequest, FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse, LogUpdate, Receipt,
+    RenewRequest, RenewResponse,
 };
 use wire::tls::PeerCertificate;
 
@@ -130,6 +130,21 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
         let answer = self.sequencer.submit(Ask::Approve(approval, signature), vec![], None).await;
         receipt(answer.map_err(|error| status_of(&error))?.receipt)
     }
+
+    async fn record_decision(
+        &self,
+        caller: &Caller,
+        request: DecideRequest,
+    ) -> Result<Receipt, Status> {
+        let decision = Decision::decode(&request.decision)
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        if decision.institution != caller.institution {
+            return Err(Status::permission_denied("the decision names another institution"));
+        }
+        let signature = signature(&request.signature)?;
+        let answer = self.sequencer.submit(Ask::Decide(decision, signature), vec![], None).await;
+        receipt(answer.map_err(|error| status_of(&error))?.receipt)
+    }
 }
 
 /// The service as tonic takes it: the operator's commands use the same one.
@@ -179,6 +194,11 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Coordinator for Shared<B> {
     async fn approve(&self, request: Request<ApproveRequest>) -> Result<Response<Receipt>, Status> {
         let caller = self.0.bank(&request)?;
         self.0.record_approval(caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn decide(&self, request: Request<DecideRequest>) -> Result<Response<Receipt>, Status> {
+        let caller = self.0.member(&request)?;
+        self.0.record_decision(&caller, request.into_inner()).await.map(Response::new)
     }
 
     async fn cosign(

@@ -8,10 +8,13 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::Parser;
 use ledger::digest::Digest;
 use ledger::log_store::LogStore;
-use options::{Action, Options, PlanAction};
+use ledger::record::Canonical;
+use options::{Action, LogKeyAction, Options, PlanAction};
 use output::Output;
 use round::Plan;
 use round::plan::Participant;
@@ -21,6 +24,7 @@ use crate::control::{Command, Reply};
 use crate::directory::{Directory, Settings};
 use crate::error::Error;
 use crate::found::{Founding, found};
+use crate::log_keys::Draft;
 use crate::plan;
 
 /// Runs one command line and says how the process ends.
@@ -93,6 +97,13 @@ fn carry_out(options: &Options) -> Outcome {
             let command = Command::Abandon { run: run.clone(), reason: reason.clone() };
             told(state, &command, |_| format!("run {run} is abandoned\n"))
         }
+        Action::Pause { run, reason } => pause(state, run, reason, true),
+        Action::Resume { run, reason } => pause(state, run, reason, false),
+        Action::Recall { run, from, reason } => {
+            let command = Command::Recall { run: run.clone(), from: *from, reason: reason.clone() };
+            told(state, &command, |_| format!("run {run}: models from {from} on are withdrawn\n"))
+        }
+        Action::LogKey { action } => log_key_command(state, action),
         Action::Stop {} => told(state, &Command::Stop {}, |_| "stopping\n".to_owned()),
         Action::Export { directory } => export(state, directory),
         Action::Plan { action } => plan_command(state, action),
@@ -113,6 +124,39 @@ fn export(state: &Path, directory: &Path) -> Outcome {
         checkpoint.ok_or_else(|| Error::NotFound("the log has no checkpoint".to_owned()))?;
     let records = crate::export::write(&log, &blobs, &checkpoint, &directory)?;
     Ok((text(&records.into()), json!({ "directory": directory, "records": records })))
+}
+
+fn pause(state: &Path, run: &str, reason: &str, paused: bool) -> Outcome {
+    let command = Command::Pause { run: run.to_owned(), paused, reason: reason.to_owned() };
+    let word = if paused { "is paused" } else { "goes on" };
+    told(state, &command, |_| format!("run {run} {word}\n"))
+}
+
+fn log_key_command(state: &Path, action: &LogKeyAction) -> Outcome {
+    let directory = Directory::at(state);
+    match action {
+        LogKeyAction::New { reason, output, anchor } => {
+            let (_, status) = told(state, &Command::Status {}, |_| String::new())?;
+            let checkpoint = match anchor {
+                Some(file) => read(file)?,
+                None => field(&status, "checkpoint").to_owned(),
+            };
+            let draft = Draft::new(&directory, &status, &checkpoint, reason)?;
+            crate::directory::write_json(output, &draft)?;
+            let text = format!(
+                "{}: the log's {} first records, and another key from the next record on\n",
+                output.display(),
+                draft.size
+            );
+            Ok((text, json!(draft)))
+        }
+        LogKeyAction::Change { change, approvals, old_key_lost } => {
+            let draft: Draft = crate::directory::read_json(change)?;
+            let record = draft.complete(&directory, approvals, *old_key_lost)?;
+            let command = Command::ChangeLogKey { record: STANDARD.encode(record.encode()) };
+            told(state, &command, |data| format!("the log's key is {}\n", field(data, "log_key")))
+        }
+    }
 }
 
 fn plan_command(state: &Path, action: &PlanAction) -> Outcome {

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ledger::log_store::BlobStore;
-use ledger::record::{Institution, Role, RunId};
+use ledger::record::{Canonical, Institution, LogKey, Role, RunId};
 use ring::rand::{SecureRandom, SystemRandom};
 use round::decide::Request;
 use serde::{Deserialize, Serialize};
@@ -13,7 +15,7 @@ use wire::invitation::{Invitation, Token};
 use wire::{Identity, tls::Acceptor};
 
 use crate::api::Service;
-use crate::directory::Settings;
+use crate::directory::{Directory, Settings};
 use crate::error::Error;
 use crate::run_metrics::{self, Asked};
 
@@ -51,6 +53,29 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// Have a run open no further round, or go on.
+    Pause {
+        /// Which.
+        run: String,
+        /// True to pause, false to go on.
+        paused: bool,
+        /// Why.
+        reason: String,
+    },
+    /// Withdraw models of an ended run.
+    Recall {
+        /// Which.
+        run: String,
+        /// The first of them.
+        from: u32,
+        /// Why.
+        reason: String,
+    },
+    /// Have another key sign the log.
+    ChangeLogKey {
+        /// The record's body, in base64.
+        record: String,
+    },
     /// What the rounds of a run measured.
     Metrics {
         /// Which run; if none, the one whose round was closed last.
@@ -87,6 +112,7 @@ pub(crate) struct Operator<B> {
     pub(crate) service: Arc<Service<B>>,
     pub(crate) acceptor: Acceptor,
     pub(crate) settings: Settings,
+    pub(crate) directory: Directory,
     pub(crate) shutdown: tokio::sync::watch::Sender<bool>,
     /// How often the store has waited for the disk.
     pub(crate) syncs: store::Syncs,
@@ -116,10 +142,21 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Operator<B> {
                 Ok(json!({ "plan": digest.to_string() }))
             }
             Command::Abandon { run, reason } => {
-                let run: RunId = run.parse().map_err(|error| Error::Usage(format!("{error}")))?;
-                self.submit(Request::Abandon { run, reason }).await?;
-                Ok(json!({ "run": run.to_string() }))
+                let id = run_of(&run)?;
+                self.submit(Request::Abandon { run: id, reason }).await?;
+                Ok(json!({ "run": run }))
             }
+            Command::Pause { run, paused, reason } => {
+                let id = run_of(&run)?;
+                self.submit(Request::Pause { run: id, paused, reason }).await?;
+                Ok(json!({ "run": run, "paused": paused }))
+            }
+            Command::Recall { run, from, reason } => {
+                let id = run_of(&run)?;
+                self.submit(Request::Recall { run: id, from, reason }).await?;
+                Ok(json!({ "run": run, "from": from }))
+            }
+            Command::ChangeLogKey { record } => self.change_log_key(&record).await,
             Command::Metrics { run, last } => self.metrics(run, last).await,
             Command::Export { directory } => {
                 let records = self.service.sequencer.export(directory.clone()).await?;
@@ -134,6 +171,20 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Operator<B> {
 
     async fn submit(&self, request: Request) -> Result<(), Error> {
         self.service.sequencer.submit(request, vec![], None).await.map(|_| ())
+    }
+
+    /// On record first; then the new key's file takes the place of the old one's.
+    async fn change_log_key(&self, record: &str) -> Result<Value, Error> {
+        let usage = |error: &dyn std::fmt::Display| Error::Usage(error.to_string());
+        let bytes = STANDARD.decode(record).map_err(|error| usage(&error))?;
+        let record = LogKey::decode(&bytes).map_err(|error| usage(&error))?;
+        let next = self.directory.signing_key("log.next")?;
+        if next.public() != record.change.new_key {
+            return Err(Error::Usage("expected a change to the key in log.next.pem".to_owned()));
+        }
+        self.service.sequencer.change_log_key(next, record).await?;
+        self.directory.promote_log_key()?;
+        Ok(json!({ "log_key": self.directory.signing_key("log")?.public().to_string() }))
     }
 
     fn invite(&self, institution: &str, role: &str, seconds: u64) -> Result<Value, Error> {
@@ -201,4 +252,8 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Operator<B> {
         }
         status
     }
+}
+
+fn run_of(text: &str) -> Result<RunId, Error> {
+    text.parse().map_err(|error| Error::Usage(format!("{error}")))
 }

@@ -5,8 +5,8 @@ use std::sync::mpsc::{channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use ledger::checkpoint::LogIdentity;
 use ledger::log_store::{BlobStore, LogStore};
+use ledger::signing::PublicKey;
 use round::state::{Consortium, State};
 use store::{Blobs, SqliteLog, Syncs};
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,6 +22,7 @@ use crate::dashboard::{Dashboard, Projection, Updater, is_public};
 use crate::directory::{Directory, Pages, Settings};
 use crate::error::Error;
 use crate::governance::{Certificates, Invitations};
+use crate::log_keys::LogSigners;
 use crate::metrics;
 use crate::recovery::{Recovered, Scrub, recover};
 use crate::sequencer::{Handle, Keys, Parts, Sequencer};
@@ -64,8 +65,8 @@ struct Assembled {
 fn assemble(directory: &Directory) -> Result<Assembled, Error> {
     let (log, blobs) = store::open(directory.root()).map_err(|error| Error::storage(&error))?;
     let syncs = log.syncs().clone();
-    let keys =
-        Keys { operator: directory.signing_key("operator")?, log: directory.signing_key("log")? };
+    let log_keys = LogSigners::of(directory)?;
+    let keys = Keys { operator: directory.signing_key("operator")?, log: log_keys };
     let started = std::time::Instant::now();
     let Recovered { state, library, scrub } = recover(&log, &keys.log.public())?;
     let library = Arc::new(library);
@@ -76,6 +77,7 @@ fn assemble(directory: &Directory) -> Result<Assembled, Error> {
         Error::NotFound("the log is empty: found the consortium with `init`".to_owned())
     })?;
     let genesis = consortium.digest;
+    finish_change(directory, &keys.log, consortium.log_keys.newest().key)?;
     let leaf0 = log.leaf(0).map_err(|error| Error::storage(&error))?;
     let leaf0 = leaf0.ok_or_else(|| Error::Damaged("leaf 0 is missing".to_owned()))?;
     let certificates = Arc::new(Certificates::open(directory, genesis)?);
@@ -83,8 +85,7 @@ fn assemble(directory: &Directory) -> Result<Assembled, Error> {
 
     let (requests, inbox) = sync_channel(INBOX_MAX);
     let (jobs, job_queue) = channel();
-    let identity = LogIdentity { genesis, key: keys.log.public() };
-    let witnesses = Arc::new(Witnesses::new(identity));
+    let witnesses = Arc::new(Witnesses::new());
     let aggregator = Aggregator::new(blobs.clone(), job_queue, requests.clone());
     let (sequencer, window) = Sequencer::new(Parts {
         log,
@@ -113,6 +114,17 @@ fn assemble(directory: &Directory) -> Result<Assembled, Error> {
         clock: clock::now,
     });
     Ok(Assembled { service, acceptor, sequencer, aggregator, scrub, syncs })
+}
+
+/// Finishes a change of the log's key that a crash broke off after it was on record.
+fn finish_change(directory: &Directory, keys: &LogSigners, newest: PublicKey) -> Result<(), Error> {
+    let next = directory.has_key("log.next").then(|| directory.signing_key("log.next"));
+    match next.transpose()? {
+        Some(next) if next.public() == newest && keys.public().len() > 1 => {
+            directory.promote_log_key()
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The acceptor of the one port; who is revoked in the log is refused from the first handshake on.
@@ -145,6 +157,7 @@ async fn serve(directory: Directory) -> Result<(), Error> {
         service: Arc::clone(&service),
         acceptor: acceptor.clone(),
         settings: settings.clone(),
+        directory: directory.clone(),
         shutdown: shutdown.clone(),
         syncs,
     });

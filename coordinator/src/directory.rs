@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! log.sqlite, blobs/     the log and what its leaves name
-//! keys/                  operator.pem, log.pem, ca.pem, server.pem; mode 0600
+//! keys/                  operator.pem, log.pem, ca.pem, server.pem, log.next.pem while that key is being changed; mode 0600
 //! ca.crt, server.crt     certificates
 //! settings.json          where to listen, under which names, what kind of certificates to issue
 //! invitations/           one file an invitation, named by the SHA-256 of its secret; mode 0600
@@ -107,6 +107,21 @@ impl Directory {
         let pem = read_secret(&path)?;
         let pkcs8 = Pkcs8::from_pem(&pem).map_err(|error| Error::file(&path, &error))?;
         SigningKey::from_pkcs8(pkcs8.as_der()).map_err(|error| Error::file(&path, &error))
+    }
+
+    /// Whether there is a key of this name.
+    pub(crate) fn has_key(&self, name: &str) -> bool {
+        self.key_folder().join(format!("{name}.pem")).exists()
+    }
+
+    /// The log's next key becomes its key; nothing is left of the one before. Nothing to do if it has become that already.
+    pub(crate) fn promote_log_key(&self) -> Result<(), Error> {
+        if self.has_key("log.next") {
+            self.write_key("log", &self.key_pem("log.next")?)?;
+            let next = self.key_folder().join("log.next.pem");
+            fs::remove_file(&next).map_err(|error| Error::file(&next, &error))?;
+        }
+        Ok(())
     }
 
     pub(crate) fn node_key(&self, name: &str) -> Result<NodeKey, Error> {

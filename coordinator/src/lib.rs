@@ -18,6 +18,7 @@ mod export;
 mod found;
 mod governance;
 mod library;
+mod log_keys;
 mod metrics;
 pub mod plan;
 pub mod recovery;

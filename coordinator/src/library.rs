@@ -40,7 +40,11 @@ impl Library {
             | Body::Extended(_)
             | Body::Abandoned(_)
             | Body::RunFinished(_)
-            | Body::Evidence(_) => return,
+            | Body::Evidence(_)
+            | Body::Paused(_)
+            | Body::Recalled(_)
+            | Body::Decision(_)
+            | Body::LogKey(_) => return,
         };
         let mut shelves = self.shelves.write().unwrap_or_else(PoisonError::into_inner);
         for (digest, shelf) in named {

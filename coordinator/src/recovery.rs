@@ -35,16 +35,16 @@ pub struct Recovered {
     pub scrub: Option<Scrub>,
 }
 
-/// Folds the log, from its snapshot if that holds and otherwise from leaf 0. `log_key` is the key that
-/// signs the log's snapshots.
+/// Folds the log, from its snapshot if that holds and otherwise from leaf 0. `log_keys` are keys of
+/// ours, any of which may have signed the snapshot.
 ///
 /// # Errors
 ///
 /// [`Error::Damaged`] at a leaf that cannot be read or does not follow from those before it: a
 /// coordinator that cannot explain its log serves nothing from it. [`Error::Storage`] if the log cannot
 /// be read. A snapshot that does not hold is never an error.
-pub fn recover<L: LogStore>(log: &L, log_key: &PublicKey) -> Result<Recovered, Error> {
-    let (mut state, library, scrub) = match beginning(log, log_key)? {
+pub fn recover<L: LogStore>(log: &L, log_keys: &[PublicKey]) -> Result<Recovered, Error> {
+    let (mut state, library, scrub) = match beginning(log, log_keys)? {
         Some(opened) => (opened.state, opened.library, Some(opened.scrub)),
         None => (State::empty(), Library::default(), None),
     };
@@ -54,7 +54,10 @@ pub fn recover<L: LogStore>(log: &L, log_key: &PublicKey) -> Result<Recovered, E
 }
 
 /// What the kept snapshot says, if there is one and it holds.
-fn beginning<L: LogStore>(log: &L, log_key: &PublicKey) -> Result<Option<snapshot::Opened>, Error> {
+fn beginning<L: LogStore>(
+    log: &L,
+    log_keys: &[PublicKey],
+) -> Result<Option<snapshot::Opened>, Error> {
     let Some(leaf0) = log.leaf(0).map_err(|error| Error::storage(&error))? else {
         return Ok(None);
     };
@@ -66,7 +69,7 @@ fn beginning<L: LogStore>(log: &L, log_key: &PublicKey) -> Result<Option<snapsho
             return Ok(None);
         }
     };
-    match snapshot::open(log, &sha256(leaf0.as_slice()), log_key, &kept) {
+    match snapshot::open(log, &sha256(leaf0.as_slice()), log_keys, &kept) {
         Ok(opened) => Ok(Some(opened)),
         Err(why) => {
             tracing::warn!(%why, "the snapshot does not hold: replaying the whole log");

@@ -28,14 +28,17 @@ use ledger::digest::Digest;
 use ledger::log_store::{BlobStore, LogStore};
 use ledger::signing::SigningKey;
 use ledger::time::Timestamp;
+use ledger::tree::{ProofError, root_at};
 pub(crate) use published::{Published, Tail};
 use round::decide::{Request, Work, wake, work};
 use round::state::State;
+use round::{Refusal, Violation};
 use tokio::sync::watch;
 
 use crate::aggregate::{self, Job};
 use crate::error::Error;
 use crate::library::Library;
+use crate::log_keys::LogSigners;
 use crate::recovery::snapshot;
 use crate::witnesses::Witnesses;
 
@@ -49,7 +52,7 @@ const NAP_MAX: Duration = Duration::from_secs(1);
 /// The keys that the coordinator signs with.
 pub(crate) struct Keys {
     pub(crate) operator: SigningKey,
-    pub(crate) log: SigningKey,
+    pub(crate) log: LogSigners,
 }
 
 /// The one writer.
@@ -115,8 +118,7 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
             covered,
             clock,
         } = parts;
-        let checkpoint = SignedCheckpoint::sign(&genesis, log.head(), &keys.log)
-            .map_err(|error| Error::storage(&error))?;
+        let checkpoint = first_checkpoint(&log, &keys.log, &genesis, &state)?;
         log.put_checkpoint(&checkpoint).map_err(|error| Error::storage(&error))?;
         let state = Arc::new(state);
         let (published, looked_at) =
@@ -170,10 +172,14 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
     /// One turn: everything that has queued up, and what time has brought. False once told to stop.
     fn turn(&mut self, commands: Vec<Command>) -> Result<bool, Error> {
         let mut batch = batch::Batch::new(&self.state, &self.keys, (self.clock)());
-        let mut going = true;
+        let (mut going, mut next_key) = (true, None);
         for command in commands {
             match command {
-                Command::Submit(submission) => batch.submit(submission),
+                Command::Submit(submission) => match wrong_anchor(&self.log, &submission.request) {
+                    Some(refused) => submission.refuse(refused),
+                    None => batch.submit(submission),
+                },
+                Command::NextLogKey(key) => next_key = Some(key),
                 Command::Computed(computed) => {
                     self.computing = false;
                     let computed = computed?;
@@ -194,7 +200,11 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
         if wake(&self.state).is_some_and(|due| due <= batch.at()) || self.waiting_run() {
             batch.submit(Submission::unanswered(Request::Tick, vec![]));
         }
-        self.commit(batch.finish())?;
+        let decided = batch.finish();
+        if let Some(key) = next_key {
+            self.keys.log.add(key);
+        }
+        self.commit(decided)?;
         self.set_to_work();
         Ok(going)
     }
@@ -222,7 +232,8 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
                 .log
                 .append(&expected, &bytes, &blobs)
                 .map_err(|error| Error::storage(&error))?;
-            let checkpoint = SignedCheckpoint::sign(&self.genesis, head, &self.keys.log)
+            let key = signer(&self.keys.log, &state)?;
+            let checkpoint = SignedCheckpoint::sign(&self.genesis, head, key)
                 .map_err(|error| Error::storage(&error))?;
             self.log.put_checkpoint(&checkpoint).map_err(|error| Error::storage(&error))?;
             self.state = Arc::new(state);
@@ -245,8 +256,8 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
         if self.state.size == self.covered {
             return Ok(());
         }
-        let sealed =
-            snapshot::seal(&self.log, &self.state, &self.library, &self.genesis, &self.keys.log)?;
+        let key = signer(&self.keys.log, &self.state)?;
+        let sealed = snapshot::seal(&self.log, &self.state, &self.library, &self.genesis, key)?;
         self.log.put_snapshot(&sealed).map_err(|error| Error::storage(&error))?;
         self.covered = sealed.size;
         tracing::debug!(records = sealed.size, bytes = sealed.bytes.len(), "snapshot kept");
@@ -294,6 +305,53 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
         let cosigned = self.witnesses.of(self.state.size);
         let checkpoint = cosigned.as_deref().unwrap_or(&own);
         crate::export::write(&self.log, &self.blobs, checkpoint, directory)
+    }
+}
+
+/// The key that signs the log as it is after `state`.
+fn signer<'a>(keys: &'a LogSigners, state: &State) -> Result<&'a SigningKey, Error> {
+    let key = state.consortium.as_ref().and_then(|c| keys.of_size(state.size, &c.log_keys));
+    key.ok_or_else(|| {
+        Error::Damaged("the key that signs the log is neither log.pem nor log.next.pem".to_owned())
+    })
+}
+
+/// The checkpoint of the log as it was found. If the key is lost, the kept one may serve until another key follows.
+fn first_checkpoint<L: LogStore>(
+    log: &L,
+    keys: &LogSigners,
+    genesis: &Digest,
+    state: &State,
+) -> Result<SignedCheckpoint, Error> {
+    let lost = match signer(keys, state) {
+        Ok(key) => {
+            let signed = SignedCheckpoint::sign(genesis, log.head(), key);
+            return signed.map_err(|error| Error::storage(&error));
+        }
+        Err(lost) => lost,
+    };
+    let kept = log.checkpoint().map_err(|error| Error::storage(&error))?;
+    let opened = kept.zip(state.consortium.as_ref()).map(|(text, c)| c.log_keys.open(&text));
+    match opened {
+        Some(Ok(checkpoint)) if checkpoint.head() == log.head() => {
+            tracing::warn!(%lost, "nothing is recorded until the log has another key");
+            Ok(checkpoint)
+        }
+        _ => Err(lost),
+    }
+}
+
+/// Why a change of the log's key is refused whose signers hold another history true.
+fn wrong_anchor<L: LogStore>(log: &L, request: &Request) -> Option<Error> {
+    let Request::ChangeLogKey(record) = request else { return None };
+    let anchor = record.change.anchor;
+    match root_at(log, anchor.size) {
+        Ok(root) if root == anchor.root => None,
+        Ok(_) | Err(ProofError::OutOfRange { .. }) => {
+            let field = "log_key.root";
+            Some(Error::Refused(Refusal::Rules(Violation::Field { field })))
+        }
+        Err(ProofError::Source(error)) => Some(Error::storage(&error)),
     }
 }
 

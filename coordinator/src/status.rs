@@ -13,6 +13,7 @@ pub(crate) fn status(state: &State) -> Value {
         "at_ms": state.at.as_millis(),
         "consortium": consortium.genesis.name.as_str(),
         "genesis": consortium.digest.to_string(),
+        "log_key": consortium.log_keys.newest().key.to_string(),
         "members": members(consortium),
         "proposals": proposals(consortium),
         "run": consortium.run.as_ref().map(run),
@@ -20,6 +21,7 @@ pub(crate) fn status(state: &State) -> Value {
             "run": id.to_string(),
             "plan": ending.plan.digest().to_string(),
             "finished": ending.finished,
+            "recalled_from": ending.recalled,
             "model": ending.model.map(|model| json!({
                 "index": model.index, "theta": model.theta.to_string(),
             })),
@@ -61,6 +63,7 @@ fn run(run: &Run) -> Value {
         "name": run.plan.text().name,
         "rounds": run.plan.text().rounds,
         "expects": run.phase.expects(),
+        "paused": run.paused,
         "model": run.model.map(|model| model.index),
     });
     if let (Phase::Open(round), Value::Object(fields)) = (&run.phase, &mut status) {

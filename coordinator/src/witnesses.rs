@@ -6,9 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ledger::checkpoint::{
-    CheckpointError, LogIdentity, NoteSignature, SignedCheckpoint, witness_key,
-};
+use ledger::checkpoint::{CheckpointError, NoteSignature, SignedCheckpoint, witness_key};
 use ledger::record::Institution;
 use round::state::State;
 use tokio::sync::watch;
@@ -22,7 +20,6 @@ pub(crate) type Cosigned = Arc<[Arc<str>]>;
 
 /// What was cosigned by whom.
 pub(crate) struct Witnesses {
-    log: LogIdentity,
     waiting: Mutex<BTreeMap<u64, Waiting>>,
     cosigned: watch::Sender<Cosigned>,
 }
@@ -34,12 +31,8 @@ struct Waiting {
 
 impl Witnesses {
     /// Nothing is cosigned yet.
-    pub(crate) fn new(log: LogIdentity) -> Self {
-        Self {
-            log,
-            waiting: Mutex::new(BTreeMap::new()),
-            cosigned: watch::Sender::new(Arc::new([])),
-        }
+    pub(crate) fn new() -> Self {
+        Self { waiting: Mutex::new(BTreeMap::new()), cosigned: watch::Sender::new(Arc::new([])) }
     }
 
     /// What to send to those who follow the log.
@@ -47,13 +40,15 @@ impl Witnesses {
         self.cosigned.subscribe()
     }
 
-    /// Takes note of a checkpoint that somebody was sent and may cosign.
-    pub(crate) fn sent(&self, size: u64, text: &str) {
+    /// Takes note of the checkpoint of `state` that somebody was sent and may cosign.
+    pub(crate) fn sent(&self, state: &State, text: &str) {
+        let size = state.size;
         let mut waiting = self.waiting();
         if waiting.contains_key(&size) {
             return;
         }
-        let Ok(checkpoint) = SignedCheckpoint::open(text, &self.log) else { return };
+        let Some(consortium) = &state.consortium else { return };
+        let Ok(checkpoint) = consortium.log_keys.open(text) else { return };
         waiting.insert(size, Waiting { checkpoint, by: BTreeSet::new() });
         while waiting.len() > WAITING_MAX {
             waiting.pop_first();
@@ -69,12 +64,13 @@ impl Witnesses {
         size: u64,
         line: &NoteSignature,
     ) -> Result<bool, CheckpointError> {
-        let member = state.consortium.as_ref().and_then(|consortium| consortium.active(name));
-        let Some(member) = member else { return Ok(false) };
-        let witness = witness_key(&self.log.genesis, name.as_str(), member.cosign_key)?;
+        let Some(consortium) = &state.consortium else { return Ok(false) };
+        let Some(member) = consortium.active(name) else { return Ok(false) };
+        let log = consortium.log_keys.at(size);
+        let witness = witness_key(&log.genesis, name.as_str(), member.cosign_key)?;
         let mut waiting = self.waiting();
         let Some(known) = waiting.get_mut(&size) else { return Ok(false) };
-        known.checkpoint = known.checkpoint.with_cosignature(&self.log, &witness, line)?;
+        known.checkpoint = known.checkpoint.with_cosignature(&log, &witness, line)?;
         known.by.insert(name.clone());
         self.publish(state, &waiting);
         Ok(true)

@@ -100,7 +100,8 @@ async fn settled(member: &Member) -> LedgerReport {
             (!open && report.charges.len() >= ROUNDS as usize).then_some(*report)
         }
         Ok(Answer::Failed { message, .. }) => panic!("{message}"),
-        Ok(Answer::Status(_) | Answer::Done {} | Answer::Exported { .. }) | Err(_) => None,
+        Ok(Answer::Status(_) | Answer::Receipts(_) | Answer::Done {} | Answer::Exported { .. })
+        | Err(_) => None,
     })
     .await
 }

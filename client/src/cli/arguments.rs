@@ -60,6 +60,19 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ReceiptsCommand,
     },
+    /// Put a decision about the consortium's affairs on record, for all members to read. Decisions about customers stay in the bank.
+    Decide {
+        /// The decision, at most 1,024 characters.
+        text: String,
+        /// SHA-256 of what it is about: a plan, a record or a document.
+        #[arg(long, value_name = "SHA-256")]
+        about: Option<String>,
+    },
+    /// The key that signs the log.
+    LogKey {
+        #[command(subcommand)]
+        command: LogKeyCommand,
+    },
     /// Attack the node's own pipeline under a plan, with tasks of nobody. No row is read, nothing is charged, nothing leaves.
     Redteam(RedteamArguments),
     /// Adapt a meta-initialization to the bank's own labelled examples. Nothing leaves.
@@ -89,6 +102,15 @@ pub(super) enum PlanCommand {
         /// Write the signature to this file instead.
         #[arg(long)]
         out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LogKeyCommand {
+    /// Agree to another key, after checking that the change is over the log that this bank has verified; prints what the operator needs.
+    Sign {
+        /// The change, as the operator made it.
+        change: PathBuf,
     },
 }
 

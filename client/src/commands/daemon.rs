@@ -150,7 +150,11 @@ pub(super) fn said(answer: Answer, done: &str) -> Output {
 pub(super) fn unexpected(answer: Answer) -> Output {
     let (exit_code, message) = match answer {
         Answer::Failed { exit_code, message } => (exit_code, message),
-        Answer::Status(_) | Answer::Ledger(_) | Answer::Done {} | Answer::Exported { .. } => {
+        Answer::Status(_)
+        | Answer::Ledger(_)
+        | Answer::Receipts(_)
+        | Answer::Done {}
+        | Answer::Exported { .. } => {
             (Exit::Failure.code(), "the daemon answered something else".to_owned())
         }
     };

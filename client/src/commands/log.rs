@@ -1,6 +1,5 @@
 use std::sync::Arc;
 
-use ledger::checkpoint::SignedCheckpoint;
 use ledger::memory::MemoryLog;
 use tokio::time::timeout;
 use wire::Connection;
@@ -44,7 +43,7 @@ impl VerifiedLog {
             }
         }
         if let Some(text) = read_text(&state.path(crate::node::NEWEST_CHECKPOINT))? {
-            let earlier = SignedCheckpoint::open(&text, mirror.log()).map_err(|error| {
+            let earlier = mirror.keys().open(&text).map_err(|error| {
                 let path = state.path(crate::node::NEWEST_CHECKPOINT);
                 ClientError::Damaged { path, why: error.to_string() }
             })?;

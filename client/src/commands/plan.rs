@@ -90,7 +90,7 @@ pub fn check(state: &Path, digest: &str) -> Result<Output, ClientError> {
 
 /// Signs a plan that the policy allows and the bank's rows fit, and hands the signature in or writes it to `out`.
 ///
-/// A bank whose rows do not fit would be missing in every round of the run that it signed for, and a single row may be why. To sign
+/// A bank whose rows do not fit would send noise alone in every round of the run that it signed for. To sign
 /// or not is the bank's choice and tells nothing.
 ///
 /// # Errors
@@ -137,7 +137,7 @@ fn proven(
     approval: &Approval,
 ) -> Result<u64, ClientError> {
     let proven = receipt_of(answer)?
-        .verify::<Body>(log.mirror.log())
+        .verify_in::<Body>(&log.mirror.keys())
         .map_err(|error| ClientError::Unproven(format!("the receipt: {error}")))?;
     let ours = matches!(proven.leaf.body(), Body::Approval(found) if found == approval);
     if ours && *proven.leaf.author() == log.keys.record.public() {

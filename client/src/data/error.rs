@@ -132,3 +132,25 @@ pub enum DataError {
         line_before: u64,
     },
 }
+
+impl DataError {
+    /// Whether another row, or one less, might have kept it away; what the specification and the header line say, no row changes.
+    pub(crate) const fn depends_on_rows(&self) -> bool {
+        match self {
+            Self::Corrupt { .. }
+            | Self::NoRows { .. }
+            | Self::Ragged { .. }
+            | Self::Cell { .. }
+            | Self::TooManyRows { .. }
+            | Self::UnitInTwoTasks { .. } => true,
+            Self::Specification { .. }
+            | Self::NoUnitColumn
+            | Self::OtherUnitColumn { .. }
+            | Self::UnusedMapping { .. }
+            | Self::Open { .. }
+            | Self::Empty { .. }
+            | Self::MissingColumn { .. }
+            | Self::DuplicateColumn { .. } => false,
+        }
+    }
+}

@@ -50,6 +50,16 @@ impl Rows {
         Ok(Self { columns: features.len(), features: all, labels, unit_of, units })
     }
 
+    pub(crate) const fn none() -> Self {
+        Self {
+            columns: 0,
+            features: Vec::new(),
+            labels: Vec::new(),
+            unit_of: Vec::new(),
+            units: Vec::new(),
+        }
+    }
+
     /// Rows of nobody, one a unit, with label 0: what canaries are made of.
     pub(crate) fn of_nobody(columns: usize, features: Vec<f32>) -> Self {
         let count = features.len() / columns.max(1);

@@ -5,7 +5,7 @@ use ledger::digest::Digest;
 use ledger::record::{Body, Institution, Leaf, RunId};
 use ledger::signing::PublicKey;
 use round::plan::Plan;
-use round::state::{Phase, Run, State};
+use round::state::{Membership, Phase, Run, State};
 use round::{Violation, apply};
 
 /// What the log says, and what of it concerns this bank.
@@ -109,7 +109,11 @@ impl Facts {
             | Body::Model(_)
             | Body::Abandoned(_)
             | Body::RunFinished(_)
-            | Body::Evidence(_) => {}
+            | Body::Evidence(_)
+            | Body::Paused(_)
+            | Body::Recalled(_)
+            | Body::Decision(_)
+            | Body::LogKey(_) => {}
         }
         Ok(())
     }
@@ -127,6 +131,13 @@ impl Facts {
     /// The key that this bank signs records with.
     pub const fn key(&self) -> &PublicKey {
         &self.key
+    }
+
+    /// Whether this bank signs records with `key`, or did before it changed its key.
+    pub fn is_own_key(&self, key: &PublicKey) -> bool {
+        let own = self.state.consortium.as_ref().and_then(|c| c.members.get(&self.institution));
+        let retired = |member: &Membership| member.retired.iter().any(|[record, _]| record == key);
+        *key == self.key || own.is_some_and(retired)
     }
 
     /// Whose signatures `run` has spent, if it is the newest run.

@@ -19,7 +19,7 @@ pub(super) struct Admitted {
 }
 
 /// Checks everything that can be checked before the charge: the policy, the signatures on the plan,
-/// the meta-initialization, and that the bank's rows fit the plan.
+/// the meta-initialization, and that the bank's rows can be attached.
 pub(super) async fn admit(
     node: &Arc<Node>,
     connection: &Connection,
@@ -47,8 +47,10 @@ fn check(node: &Node, plan: &Plan, run: &RunId) -> Result<(), ClientError> {
     Ok(PolicyRefusal::unless_all_allow(&verdicts)?)
 }
 
-/// The bank's tasks under `plan`: attached once a run, because its rows are checked then and never
-/// again.
+/// The bank's tasks under `plan`, attached once a run.
+///
+/// They fitted when the bank signed. If a row that came since does not, the bank's absence would tell of that row: so it takes part with
+/// no task at all, its releases are noise alone, and only its own socket says so, until the node is started with rows that fit.
 fn tasks(node: &Node, plan: &Plan) -> Result<Arc<Tasks>, ClientError> {
     let mut attached = locked(&node.tasks);
     if let Some((digest, tasks)) = &*attached
@@ -56,10 +58,25 @@ fn tasks(node: &Node, plan: &Plan) -> Result<Arc<Tasks>, ClientError> {
     {
         return Ok(Arc::clone(tasks));
     }
-    let tasks = Tasks::attach(&node.source, plan, &node.institution(), &node.population_key)?;
-    node.population().check_units(&node.policy.population, tasks.unit_names())?;
+    let (tasks, trouble) = match attach(node, plan) {
+        Ok(tasks) => (tasks, None),
+        Err(error) if error.depends_on_rows() => {
+            let why = format!(
+                "releases are noise alone until the node is restarted with rows that fit: {error}"
+            );
+            (Tasks::none(), Some(why))
+        }
+        Err(error) => return Err(error),
+    };
+    locked(&node.trouble).rows = trouble;
     let tasks = Arc::new(tasks);
     *attached = Some((plan.digest(), Arc::clone(&tasks)));
     info!(plan = %plan.digest(), "the bank's rows are attached");
+    Ok(tasks)
+}
+
+fn attach(node: &Node, plan: &Plan) -> Result<Tasks, ClientError> {
+    let tasks = Tasks::attach(&node.source, plan, &node.institution(), &node.population_key)?;
+    node.population().check_units(&node.policy.population, tasks.unit_names())?;
     Ok(tasks)
 }

@@ -8,7 +8,7 @@ use wire::Validity;
 use super::{Node, blocking, locked};
 use crate::control::{Answer, Command, NodeStatus};
 use crate::population::LedgerReport;
-use crate::{ClientError, Exit, clock};
+use crate::{ClientError, Exit, clock, receipts};
 
 /// The answer to a command.
 pub(super) async fn answer(node: Option<Arc<Node>>, command: Command) -> Answer {
@@ -21,6 +21,9 @@ pub(super) async fn answer(node: Option<Arc<Node>>, command: Command) -> Answer 
     let answered = blocking(move || match command {
         Command::Status {} => Ok(Answer::Status(Box::new(status(&node)))),
         Command::Ledger {} => Ok(Answer::Ledger(Box::new(LedgerReport::of(&node.population())?))),
+        Command::Receipts {} => {
+            Ok(Answer::Receipts(receipts::verify_all(&node.state, &node.mirror())?))
+        }
         Command::Void { reservation, reason } => void(&node, reservation, &reason),
         Command::Export { directory } => export(&node, &directory),
         Command::Stop { reason } => stop(&node, &reason),
@@ -104,7 +107,8 @@ fn status(node: &Node) -> NodeStatus {
         stopped: node.population().ledger.state().stopped().map(ToString::to_string),
         trouble: {
             let troubles = locked(&node.trouble);
-            troubles.working.clone().or_else(|| troubles.following.clone())
+            let told = troubles.working.as_ref().or(troubles.rows.as_ref());
+            told.or(troubles.following.as_ref()).cloned()
         },
         ledger_confirmed_by: Some(node.confirmed.accepted),
         second_place: node.confirmed.second_place.clone(),

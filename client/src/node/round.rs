@@ -164,7 +164,7 @@ async fn deliver(
 ) -> Result<(), ClientError> {
     let connection = connected(node).await?;
     let mut stopped = node.stopped.subscribe();
-    let log = node.joined().log();
+    let log = node.mirror().keys();
     let parcel = {
         let population = node.population();
         Parcel::pack(&population.ledger, &population.blobs, &released, &node.keys.record)?

@@ -11,8 +11,8 @@ use ledger::digest::{Digest, sha256};
 use ledger::log_store::LogStore;
 use ledger::memory::MemoryLog;
 use ledger::record::{
-    Approval, Body, Canonical, Contribution, Genesis, Institution, Leaf, MemberAdded, QuorumRule,
-    Text,
+    Approval, Body, Canonical, Contribution, Decision, Genesis, Institution, Leaf, MemberAdded,
+    QuorumRule, Text,
 };
 use ledger::signing::{Signature, SigningKey, VerifierKey};
 use ledger::time::Timestamp;
@@ -54,7 +54,7 @@ pub(crate) struct Faults {
 pub(crate) struct Core {
     authority: Authority,
     operator: SigningKey,
-    log_key: SigningKey,
+    pub(crate) log_key: SigningKey,
     pub(crate) genesis: Digest,
     genesis_leaf: Vec<u8>,
     pub(crate) state: State,
@@ -87,7 +87,7 @@ pub(crate) struct Fake {
 
 type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-fn new_key() -> SigningKey {
+pub(crate) fn new_key() -> SigningKey {
     SigningKey::generate(&SystemRandom::new()).unwrap().0
 }
 
@@ -403,6 +403,7 @@ impl Coordinator for Service {
             ca: core.authority.certificate().to_vec().into(),
             genesis: core.genesis_leaf.clone().into(),
             receipt: Some(receipt),
+            log_key: core.log_key.public().as_bytes().to_vec().into(),
         }))
     }
 
@@ -527,6 +528,16 @@ impl Coordinator for Service {
         let approval = Approval::decode(&request.approval).unwrap();
         let mut core = self.core();
         let ask = Ask::Approve(approval, signature(&request.signature));
+        let index = core.ask(ask).map_err(|refusal| refused(&refusal))?;
+        self.tell();
+        Ok(Response::new(core.receipt(index)))
+    }
+
+    async fn decide(&self, request: Request<DecideRequest>) -> Result<Response<Receipt>, Status> {
+        let request = request.into_inner();
+        let decision = Decision::decode(&request.decision).unwrap();
+        let mut core = self.core();
+        let ask = Ask::Decide(decision, signature(&request.signature));
         let index = core.ask(ask).map_err(|refusal| refused(&refusal))?;
         self.tell();
         Ok(Response::new(core.receipt(index)))

@@ -2,12 +2,16 @@
 
 use client::mirror::{Mirror, MirrorError};
 use ledger::checkpoint::SignedCheckpoint;
+use ledger::digest::Digest;
 use ledger::log_store::LogStore as _;
 use ledger::memory::MemoryLog;
-use ledger::record::Institution;
+use ledger::record::{Institution, LogKey, LogKeyChange, Text};
+use ledger::signing::SigningKey;
+use ledger::tree::Head;
 use proptest::prelude::*;
+use round::Request as Ask;
 
-use crate::coordinator::{Core, Fake};
+use crate::coordinator::{Core, Fake, new_key};
 use crate::world::{Bank, start_run};
 
 fn empty(bank: &Bank) -> Mirror<MemoryLog> {
@@ -120,7 +124,75 @@ async fn the_copy_gives_receipts_that_prove_themselves() {
     mirror.take(all, Some(newest.text())).unwrap();
     for index in 0..size {
         let receipt = mirror.receipt(index).unwrap().unwrap();
-        receipt.verify::<ledger::record::Body>(mirror.log()).unwrap();
+        receipt.verify_in::<ledger::record::Body>(&mirror.keys()).unwrap();
     }
     assert_eq!(mirror.receipt(size).unwrap(), None);
+}
+
+/// The bank and the old key hand the log over to `next`, and say that it had the head `anchor`.
+fn hand_over(core: &Core, bank: &Bank, next: &SigningKey, anchor: Head) -> Ask {
+    let change = LogKeyChange {
+        old_key: core.log_key.public(),
+        new_key: next.public(),
+        anchor,
+        reason: Text::new("yearly").unwrap(),
+    };
+    let sign = |key: &SigningKey| change.sign(key, &core.identity().genesis);
+    Ask::ChangeLogKey(LogKey {
+        key_proof: sign(next),
+        handover: Some(sign(&core.log_key)),
+        approvals: [(bank.institution(), sign(&bank.keys().record))].into(),
+        change: change.clone(),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_key_changes_with_the_record_that_says_so() {
+    let fake = Fake::start().await;
+    let north = Bank::joined(&fake, "north").await;
+    let mut core = fake.core();
+    let (before, old_checkpoint) = both(&core);
+    let next = new_key();
+    let request = hand_over(&core, &north, &next, core.log.head());
+    core.ask(request).unwrap();
+    let (all, by_the_old) = both(&core);
+    core.log_key = next;
+    let by_the_new = core.checkpoint();
+
+    let mut mirror = empty(&north);
+    let refused = mirror.take(all.clone(), Some(by_the_old.text()));
+    assert!(matches!(refused, Err(MirrorError::Checkpoint(_))), "{refused:?}");
+    mirror.forget_waiting();
+    assert!(mirror.take(all.clone(), Some(by_the_new.text())).unwrap());
+    assert_eq!(mirror.keys().newest().key, core.log_key.public());
+    mirror.witness(old_checkpoint.text()).unwrap();
+
+    let mut in_two = empty(&north);
+    let (first, rest) = all.split_at(before.len());
+    assert!(in_two.take(first.to_vec(), Some(old_checkpoint.text())).unwrap());
+    assert!(in_two.take(rest.to_vec(), Some(by_the_new.text())).unwrap());
+    assert_eq!(in_two.head(), mirror.head());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_is_not_changed_over_another_history() {
+    for earlier in 0..2 {
+        let fake = Fake::start().await;
+        let north = Bank::joined(&fake, "north").await;
+        let mut core = fake.core();
+        let (before, old_checkpoint) = both(&core);
+        let (next, head) = (new_key(), core.log.head());
+        let anchor = Head { size: head.size - earlier, root: Digest::from_bytes([7; 32]) };
+        let request = hand_over(&core, &north, &next, anchor);
+        core.ask(request).unwrap();
+        core.log_key = next;
+        let (all, checkpoint) = both(&core);
+        let refused = empty(&north).take(all.clone(), Some(checkpoint.text()));
+        assert!(matches!(refused, Err(MirrorError::Tampered(_))), "{refused:?}");
+        let mut in_two = empty(&north);
+        let (first, rest) = all.split_at(before.len());
+        in_two.take(first.to_vec(), Some(old_checkpoint.text())).unwrap();
+        let refused = in_two.take(rest.to_vec(), Some(checkpoint.text()));
+        assert!(matches!(refused, Err(MirrorError::Tampered(_))), "{refused:?}");
+    }
 }

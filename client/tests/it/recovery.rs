@@ -155,9 +155,7 @@ async fn a_receipt_of_another_record_is_not_kept() {
     let node = north.run();
     north.until(one_acknowledged).await;
     node.end().await.unwrap();
-    let joined = client::joined::Joined::load(&north.state).unwrap();
-    let key = north.keys().record.public();
-    let receipts = client::receipts::verify_all(&north.state, &joined.log(), &key).unwrap();
+    let receipts = north.verify_receipts();
     assert!(receipts.iter().all(|receipt| receipt.error.is_none()), "{receipts:?}");
 }
 

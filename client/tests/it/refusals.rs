@@ -1,8 +1,12 @@
 //! What the node refuses, and that a refusal costs nothing.
 
 use client::control::{Answer, Command};
+use client::data::DataSource;
+use client::tasks::{PopulationKey, TaskError, Tasks};
 use client::{ClientError, Exit};
+use zeroize::Zeroizing;
 
+use crate::plans;
 use crate::world::{Bank, consortium, finished, policy_text, start_run};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -79,15 +83,32 @@ async fn a_meta_initialization_that_is_no_number_is_refused_before_the_charge() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rows_that_do_not_fit_are_refused_before_the_charge() {
+async fn a_file_without_the_columns_of_the_plan_is_refused_before_the_charge() {
     let (fake, banks) = consortium(&["north"], 1, "asap").await;
     let [north] = &*banks else { panic!("one bank") };
-    north.write("rows.csv", "id,x,y\nc1,not a number,1\n");
+    north.write("rows.csv", "id,z,y\nc1,1,1\n");
     let node = north.run();
     north.until_status(|status| status.trouble.is_some()).await;
     assert!(north.until(|_| true).await.charges.is_empty());
     node.end().await.unwrap();
     assert!(fake.core().vectors.is_empty());
+}
+
+#[test]
+fn more_units_than_the_delta_is_small_enough_for_are_refused() {
+    let plan = plans::plan(|text| text.replace("delta = 1e-5", "delta = 1e-3"));
+    let attach = |units: u32| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let rows = (0..units).map(|unit| format!("c{unit},1,1\n")).collect::<Vec<_>>().concat();
+        std::fs::write(file.path(), "id,x,y\n".to_owned() + &rows).unwrap();
+        let key = PopulationKey::new(&Zeroizing::new([3; 32]));
+        let source = DataSource::file(file.path());
+        Tasks::attach(&source, &plan, &"north".parse().unwrap(), &key).map(|tasks| tasks.len())
+    };
+    assert_eq!(attach(100).unwrap(), 8);
+    let refused = attach(101).unwrap_err();
+    assert!(matches!(refused, ClientError::Tasks(TaskError::Delta(_))), "{refused}");
+    assert!(refused.to_string().contains("at most 0.00099"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

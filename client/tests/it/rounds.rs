@@ -1,6 +1,9 @@
 //! Whole rounds between a node and a coordinator.
 
-use client::receipts::verify_all;
+use ledger::checkpoint::SignedCheckpoint;
+use ledger::receipt::Receipt;
+use ledger::record::Body;
+use ledger::tree::Head;
 
 use crate::world::{Bank, consortium, finished};
 
@@ -19,11 +22,22 @@ async fn a_run_is_charged_once_a_round_and_every_release_has_its_receipt() {
     assert!(report.spent > 0.0 && report.spent <= report.cap.unwrap());
     assert_eq!(report.charges.iter().map(|c| c.round).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!(fake.core().vectors.len(), 3);
-    let joined = client::joined::Joined::load(&north.state).unwrap();
-    let key = north.keys().record.public();
-    let receipts = verify_all(&north.state, &joined.log(), &key).unwrap();
+    let receipts = north.verify_receipts();
     assert_eq!(receipts.len(), 3);
     assert!(receipts.iter().all(|receipt| receipt.error.is_none()), "{receipts:?}");
+
+    // The same leaf under another head that the log's key signed: by itself it proves as much, beside the copy it is another log's.
+    let file = std::fs::read_dir(north.path().join("receipts")).unwrap().next().unwrap().unwrap();
+    let honest = Receipt::from_text(&std::fs::read_to_string(file.path()).unwrap()).unwrap();
+    let forked = Head { size: 1, root: ledger::tree::leaf_hash(honest.leaf.as_slice()) };
+    let core = fake.core();
+    let signed = SignedCheckpoint::sign(&core.identity().genesis, forked, &core.log_key).unwrap();
+    let checkpoint = signed.text().to_owned();
+    let receipt = Receipt { index: 0, proof: vec![], checkpoint, ..honest };
+    receipt.verify::<Body>(&core.identity()).unwrap();
+    std::fs::write(file.path(), receipt.to_text()).unwrap();
+    let errors: Vec<_> = north.verify_receipts().into_iter().filter_map(|r| r.error).collect();
+    assert!(errors.len() == 1 && errors[0].contains("another history"), "{errors:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

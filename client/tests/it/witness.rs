@@ -3,7 +3,7 @@
 use client::mirror::Mirror;
 use client::witness::Witness;
 use client::{ClientError, clock};
-use ledger::checkpoint::{NoteSignature, SignedCheckpoint, witness_key};
+use ledger::checkpoint::{LogKeys, NoteSignature, SignedCheckpoint, witness_key};
 use ledger::digest::Digest;
 use ledger::log_store::LogStore as _;
 use ledger::memory::MemoryLog;
@@ -160,7 +160,8 @@ async fn a_witness_cosigns_nothing_that_its_last_cosignature_does_not_lead_to() 
     let (fake, [north, _south]) = witnessed_run().await;
     let core = fake.core();
     let (key, log) = (north.keys().cosign, core.identity());
-    let open = || Witness::open(&north.state, &log, &north.institution(), &key).unwrap();
+    let open =
+        || Witness::open(&north.state, &LogKeys::new(log), &north.institution(), &key).unwrap();
     let cosign = |witness: &mut Witness, size| {
         witness.cosign(&copy(&north, &core, size), &key, clock::now())
     };
@@ -185,7 +186,7 @@ async fn a_torn_line_was_never_cosigned_and_a_whole_one_must_be_read() {
     let (fake, [north, _south]) = witnessed_run().await;
     let core = fake.core();
     let (key, log) = (north.keys().cosign, core.identity());
-    let open = || Witness::open(&north.state, &log, &north.institution(), &key);
+    let open = || Witness::open(&north.state, &LogKeys::new(log), &north.institution(), &key);
     let path = north.path().join("cosigned.log");
     let first = open().unwrap().cosign(&copy(&north, &core, 2), &key, clock::now()).unwrap();
     assert_eq!(first.unwrap().size, 2);

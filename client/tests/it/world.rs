@@ -99,6 +99,16 @@ impl Bank {
     }
 
     /// The bank's signature on a plan, handed in.
+    /// What the receipts of a node at rest prove.
+    pub(crate) fn verify_receipts(&self) -> Vec<client::receipts::Verified> {
+        let joined = client::joined::Joined::load(&self.state).unwrap();
+        let (log, _) = store::open(&self.state.path("log")).unwrap();
+        let key = self.keys().record.public();
+        let mirror =
+            client::mirror::Mirror::open(log, joined.log(), self.institution(), key).unwrap();
+        client::receipts::verify_all(&self.state, &mirror).unwrap()
+    }
+
     pub(crate) fn sign(&self, fake: &Fake, plan: Digest) {
         let approval = Approval { institution: self.institution(), plan };
         let key = self.keys().record;

@@ -111,7 +111,7 @@ impl Follower {
         };
         self.sent += leaves.len() as u64;
         let checkpoint = if self.sent == size {
-            self.witnesses.sent(size, &newest.checkpoint);
+            self.witnesses.sent(&newest.state, &newest.checkpoint);
             newest.checkpoint.to_string()
         } else {
             String::new()

@@ -3,6 +3,7 @@
 use ledger::digest::sha256;
 use ledger::log_store::BlobStore;
 use ledger::record::{Canonical, MemberAdded};
+use ledger::signing::PublicKey;
 use round::decide::Request;
 use tonic::Status;
 use wire::authority::VerifiedRequest;
@@ -47,7 +48,12 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
             ca: self.certificates.ca().to_vec().into(),
             genesis: self.genesis.to_vec().into(),
             receipt: Some(receipt(answer.receipt)?),
+            log_key: self.log_key()?.as_bytes().to_vec().into(),
         })
+    }
+
+    fn log_key(&self) -> Result<PublicKey, Status> {
+        Ok(consortium(&self.published.borrow())?.log_keys.newest().key)
     }
 
     /// A new certificate for the key that the roster names.

@@ -24,7 +24,9 @@ pub(crate) fn status_of(error: &Error) -> Status {
 fn refused(refusal: &Refusal) -> Status {
     let text = refusal.to_string();
     match refusal {
-        Refusal::NotABank(_) | Refusal::NotInCohort(_) => Status::permission_denied(text),
+        Refusal::NotABank(_) | Refusal::NotAMember(_) | Refusal::NotInCohort(_) => {
+            Status::permission_denied(text)
+        }
         Refusal::Record(_) | Refusal::Plan(_) | Refusal::ForeignPlan => {
             Status::invalid_argument(text)
         }
@@ -44,6 +46,7 @@ fn refused(refusal: &Refusal) -> Status {
         | Refusal::Mismatch(_)
         | Refusal::Stale
         | Refusal::NoContradiction(_)
+        | Refusal::Rules(_)
         | Refusal::WrongPhase(_) => Status::failed_precondition(text),
     }
 }

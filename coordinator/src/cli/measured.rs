@@ -10,6 +10,7 @@ use super::{Outcome, told};
 use crate::control::Command;
 use crate::directory::Directory;
 use crate::error::Error;
+use crate::log_keys::LogSigners;
 use crate::recovery::recover;
 use crate::run_metrics::{Asked, RunMetrics, read};
 
@@ -39,7 +40,7 @@ fn from_closed_log(state: &Path, run: Option<&str>, last: u32) -> Result<RunMetr
     let run = run.map(str::parse).transpose();
     let run = run.map_err(|error| Error::Usage(format!("{error}")))?;
     let (log, blobs) = store::open(state).map_err(|error| Error::storage(&error))?;
-    let recovered = recover(&log, &directory.signing_key("log")?.public())?;
+    let recovered = recover(&log, &LogSigners::of(&directory)?.public())?;
     let leaves = |range| {
         ledger::log_store::LogStore::leaves(&log, range).map_err(|error| Error::storage(&error))
     };

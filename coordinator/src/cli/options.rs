@@ -97,6 +97,41 @@ pub(super) enum Action {
         #[arg(long)]
         reason: String,
     },
+    /// Have a run open no further round once the open one is closed, on record.
+    Pause {
+        /// The run's identifier.
+        #[arg(long)]
+        run: String,
+        /// Why; everybody can read it.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Have a paused run go on, on record.
+    Resume {
+        /// The run's identifier.
+        #[arg(long)]
+        run: String,
+        /// Why; everybody can read it.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Withdraw models of an ended run, on record: banks adapt from them no more.
+    Recall {
+        /// The run's identifier.
+        #[arg(long)]
+        run: String,
+        /// The first of them; all later ones go with it.
+        #[arg(long, value_name = "MODEL")]
+        from: u32,
+        /// Why; everybody can read it.
+        #[arg(long)]
+        reason: String,
+    },
+    /// The key that signs the log.
+    LogKey {
+        #[command(subcommand)]
+        action: LogKeyAction,
+    },
     /// Write what an auditor gets to a new directory.
     Export {
         /// Where; it must not exist yet.
@@ -109,6 +144,33 @@ pub(super) enum Action {
     },
     /// End the daemon.
     Stop {},
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LogKeyAction {
+    /// Make a new key and write the change to it, for banks to sign with `counterfoil-client log-key sign`.
+    New {
+        /// Why; everybody can read it.
+        #[arg(long)]
+        reason: String,
+        /// Where the change goes.
+        #[arg(long)]
+        output: PathBuf,
+        /// The checkpoint that banks are to hold true, if not the newest: after a compromise the last one that they cosigned.
+        #[arg(long, value_name = "FILE")]
+        anchor: Option<PathBuf>,
+    },
+    /// Put a change on record that a quorum of the banks signed. From then on the new key signs, and the old one is erased.
+    Change {
+        /// The change.
+        change: PathBuf,
+        /// What a bank printed when it signed.
+        #[arg(long = "approval", value_name = "INSTITUTION=SIGNATURE")]
+        approvals: Vec<String>,
+        /// The old key is lost or in other hands: it does not sign.
+        #[arg(long)]
+        old_key_lost: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

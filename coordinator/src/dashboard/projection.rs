@@ -104,7 +104,11 @@ impl Projection {
             | Body::Closed(_)
             | Body::Model(_)
             | Body::Abandoned(_)
-            | Body::RunFinished(_) => {}
+            | Body::RunFinished(_)
+            | Body::Paused(_)
+            | Body::Recalled(_)
+            | Body::Decision(_)
+            | Body::LogKey(_) => {}
         }
         // Runs follow each other, so every record of a round is about the last one.
         if let Some(run) = self.runs.last_mut() {
@@ -200,7 +204,11 @@ impl RunView {
             | Body::PlanProposed(_)
             | Body::Approval(_)
             | Body::RunStarted(_)
-            | Body::Evidence(_) => {}
+            | Body::Evidence(_)
+            | Body::Paused(_)
+            | Body::Recalled(_)
+            | Body::Decision(_)
+            | Body::LogKey(_) => {}
         }
     }
 

@@ -96,7 +96,7 @@ pub fn seal<L: LogStore>(
 pub fn open<L: LogStore>(
     log: &L,
     genesis: &Digest,
-    log_key: &PublicKey,
+    log_keys: &[PublicKey],
     kept: &Snapshot,
 ) -> Result<Opened, Rejected> {
     let (size, held) = (kept.size, log.head().size);
@@ -107,14 +107,11 @@ pub fn open<L: LogStore>(
     let (body, signature) =
         kept.bytes.split_last_chunk::<SIGNATURE_BYTES>().ok_or(Rejected::Format)?;
     let digest = sha256(body);
-    log_key
-        .verify_body(
-            KIND,
-            genesis,
-            &claim(size, &root, &digest),
-            &Signature::from_bytes(*signature),
-        )
-        .map_err(|_| Rejected::Signature)?;
+    let (signed, signature) = (claim(size, &root, &digest), Signature::from_bytes(*signature));
+    let is_by = |key: &PublicKey| key.verify_body(KIND, genesis, &signed, &signature).is_ok();
+    if !log_keys.iter().any(is_by) {
+        return Err(Rejected::Signature);
+    }
     let (state, rest) = part(body).ok_or(Rejected::Format)?;
     let (library, rest) = part(rest).ok_or(Rejected::Format)?;
     if !rest.is_empty() {

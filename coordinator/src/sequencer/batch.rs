@@ -122,7 +122,12 @@ fn existing(state: &State, request: &Request) -> Option<u64> {
         Request::Admit(added) => {
             Some(state.consortium.as_ref()?.members.get(&added.keys.institution)?.admitted)
         }
+        Request::Decide(decision, _) => state.decided(decision),
         Request::Found(_)
+        | Request::Rotate(_)
+        | Request::ChangeLogKey(_)
+        | Request::Pause { .. }
+        | Request::Recall { .. }
         | Request::Revoke { .. }
         | Request::Propose(_)
         | Request::Begin(_)

@@ -7,7 +7,8 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use ledger::digest::Digest;
 use ledger::log_store::SmallBlob;
 use ledger::receipt::Receipt;
-use ledger::record::{Institution, LeafBytes, RunId};
+use ledger::record::{Institution, LeafBytes, LogKey, RunId};
+use ledger::signing::SigningKey;
 use round::decide::Request;
 use tokio::sync::oneshot;
 
@@ -18,6 +19,8 @@ use crate::error::Error;
 pub(crate) enum Command {
     /// Decide, commit, answer.
     Submit(Submission),
+    /// A key that may come to sign the log.
+    NextLogKey(SigningKey),
     /// The aggregator is done.
     Computed(Result<Computed, Error>),
     /// Read leaves, as far as the log reaches.
@@ -59,6 +62,13 @@ pub(crate) struct Answer {
 }
 
 impl Submission {
+    /// Answers it without a decision.
+    pub(crate) fn refuse(self, error: Error) {
+        if let Some(reply) = self.reply {
+            let _ = reply.send(Err(error));
+        }
+    }
+
     pub(crate) fn unanswered(request: Request, blobs: Vec<SmallBlob>) -> Self {
         Self { request, blobs, vector: None, reply: None }
     }
@@ -84,6 +94,17 @@ impl Handle {
     ) -> Result<Answer, Error> {
         self.ask(|reply| Command::Submit(Submission { request, blobs, vector, reply: Some(reply) }))
             .await
+    }
+
+    /// Changes the log's key to `next`.
+    pub(crate) async fn change_log_key(
+        &self,
+        next: SigningKey,
+        record: LogKey,
+    ) -> Result<Answer, Error> {
+        // In this order: whoever commits the record needs the key.
+        self.commands.send(Command::NextLogKey(next)).map_err(|_| Error::stopping())?;
+        self.submit(Request::ChangeLogKey(record), vec![], None).await
     }
 
     /// The leaves in `range`, as far as the log reaches.

@@ -16,7 +16,7 @@ fn sealed(world: &World, recovered: &Recovered) -> Snapshot {
 }
 
 fn recovered(world: &World) -> Recovered {
-    recover(&world.log, &world.log_key.public()).expect("the log follows")
+    recover(&world.log, &[world.log_key.public()]).expect("the log follows")
 }
 
 /// Keeps a snapshot of all that is in the log.

@@ -60,7 +60,11 @@ impl Account {
             | Body::RunStarted(_)
             | Body::RoundOpened(_)
             | Body::Extended(_)
-            | Body::Evidence(_) => {}
+            | Body::Evidence(_)
+            | Body::Paused(_)
+            | Body::Recalled(_)
+            | Body::Decision(_)
+            | Body::LogKey(_) => {}
         }
     }
 

@@ -13,7 +13,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ledger::checkpoint::{CheckpointError, LogIdentity, SignedCheckpoint};
+use ledger::checkpoint::{CheckpointError, LogIdentity, LogKeys, claimed_size};
 use ledger::digest::{Digest, sha256};
 use ledger::log_store::LogStore;
 use ledger::population::Entry;
@@ -180,14 +180,20 @@ where
     E: std::error::Error + Send + Sync + 'static,
 {
     let mut leaves = leaves.map(|leaf| leaf.map_err(source)).peekable();
-    let head = match leaves.peek() {
-        Some(Ok(leaf)) => {
-            put(root, GENESIS, leaf.as_slice())?;
-            SignedCheckpoint::open(checkpoint, &(kind.identity)(leaf)?)?.head()
-        }
-        Some(Err(_)) | None => Head::empty(),
+    let mut keys = if let Some(Ok(leaf)) = leaves.peek() {
+        put(root, GENESIS, leaf.as_slice())?;
+        LogKeys::new((kind.identity)(leaf)?)
+    } else {
+        // With no leaf at all there is no log, and the first error of the source is the answer.
+        leaves.next().transpose()?;
+        return Err(ExportError::NotGenesis);
     };
-    let named = write_leaves(root, kind, &mut leaves, head)?;
+    let size = claimed_size(checkpoint)?;
+    let (found, named) = write_leaves(root, kind, &mut leaves, size, &mut keys)?;
+    let head = keys.open(checkpoint)?.head();
+    if found != head {
+        return Err(ExportError::Head { expected: head, found });
+    }
     put(root, CHECKPOINT, checkpoint.as_bytes())?;
     for digest in named {
         if let Some(bytes) = blob(&digest).map_err(source)? {
@@ -197,38 +203,32 @@ where
     Ok(head.size)
 }
 
-/// Writes the tiles over the leading leaves, and returns the digests of the blobs that they name.
+/// Writes the tiles over the leading leaves, and returns their head and the digests of the blobs that they name. `keys` takes note of the
+/// keys that they bring.
 fn write_leaves(
     root: &Path,
     kind: Kind,
     leaves: &mut impl Iterator<Item = Result<LeafBytes, ExportError>>,
-    head: Head,
-) -> Result<BTreeSet<Digest>, ExportError> {
+    size: u64,
+    keys: &mut LogKeys,
+) -> Result<(Head, BTreeSet<Digest>), ExportError> {
     let (mut nodes, mut named) = (Nodes::default(), BTreeSet::new());
-    for tile in tiles(head.size).filter(|tile| tile.kind() == TileKind::Entries) {
+    for tile in tiles(size).filter(|tile| tile.kind() == TileKind::Entries) {
         let bundle: Vec<LeafBytes> =
             leaves.by_ref().take(usize::from(tile.width())).collect::<Result<_, _>>()?;
         for (leaf, index) in bundle.iter().zip(tile.range()) {
             nodes.push(leaf.as_slice());
+            keys.read(index, leaf);
             let of_leaf = (kind.named)(leaf);
             named.extend(of_leaf.map_err(|source| ExportError::Leaf { index, source })?);
         }
         put(root, &tile.to_string(), &tile::entry_bundle(&bundle))?;
     }
-    // With no leaf at all there is no log, and the first error of the source is the answer.
-    if head.size == 0 {
-        leaves.next().transpose()?;
-        return Err(ExportError::NotGenesis);
-    }
-    let found = nodes.head();
-    if found != head {
-        return Err(ExportError::Head { expected: head, found });
-    }
-    for tile in tiles(head.size).filter(|tile| tile.kind() != TileKind::Entries) {
+    for tile in tiles(nodes.head().size).filter(|tile| tile.kind() != TileKind::Entries) {
         let bytes = tile::hash_tile(&nodes, &tile).map_err(source)?;
         put(root, &tile.to_string(), &bytes)?;
     }
-    Ok(named)
+    Ok((nodes.head(), named))
 }
 
 /// The blobs that a record names: what a replay needs.
@@ -246,7 +246,11 @@ pub(crate) fn blobs_of(body: &Body) -> Vec<Digest> {
         | Body::Extended(_)
         | Body::Abandoned(_)
         | Body::RunFinished(_)
-        | Body::Evidence(_) => Vec::new(),
+        | Body::Evidence(_)
+        | Body::Paused(_)
+        | Body::Recalled(_)
+        | Body::Decision(_)
+        | Body::LogKey(_) => Vec::new(),
     }
 }
 

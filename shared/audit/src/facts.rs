@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ledger::digest::Digest;
-use ledger::record::{Body, Leaf, Member, MemberAdded, Payload as _};
+use ledger::record::{Body, Leaf, Member, MemberKeys, Payload as _, Recalled};
 use ledger::signing::Signature;
 use round::Plan;
 use round::plan::PlanText;
@@ -16,7 +16,7 @@ pub struct Facts {
     pub consortium: String,
     /// The operator's record key, in hex.
     pub operator_key: String,
-    /// The key that signs the log's heads, in hex.
+    /// The key that signs the log's heads now, in hex.
     pub log_key: String,
     /// When the first and the last record were written, in milliseconds since 1970 by the operator's clock.
     pub first_ms: u64,
@@ -30,11 +30,26 @@ pub struct Facts {
     pub runs: Vec<RunFacts>,
     /// Every model that was recorded.
     pub models: Vec<ModelFacts>,
+    /// Pauses, recalls, decisions and changes of the log's key.
+    pub notices: Vec<Notice>,
     /// How many records of each kind there are.
     pub kinds: BTreeMap<&'static str, u64>,
 }
 
-/// An institution joins or leaves.
+/// What was decided beside plans and the roster.
+#[derive(Debug, Serialize)]
+pub struct Notice {
+    /// The leaf.
+    pub leaf: u64,
+    /// When.
+    pub at_ms: u64,
+    /// The kind of the record.
+    pub kind: &'static str,
+    /// What it says.
+    pub text: String,
+}
+
+/// An institution joins, leaves or has other keys.
 #[derive(Debug, Serialize)]
 pub struct RosterChange {
     /// The leaf.
@@ -43,7 +58,7 @@ pub struct RosterChange {
     pub at_ms: u64,
     /// Who.
     pub institution: String,
-    /// "bank" or "auditor"; none if it was revoked.
+    /// "bank" or "auditor"; none if it did not join here.
     pub role: Option<&'static str>,
     /// The keys that it proved to hold; none if it was revoked.
     pub keys: Option<Keys>,
@@ -143,7 +158,12 @@ impl Facts {
                 self.operator_key = genesis.operator_key.to_string();
                 self.log_key = genesis.log_key.to_string();
             }
-            Body::Member(Member::Added(added)) => self.joined(index, at_ms, added),
+            Body::Member(Member::Added(added)) => {
+                self.joined(index, at_ms, Some(added.role.as_str()), &added.keys);
+            }
+            Body::Member(Member::Rotated(rotated)) => {
+                self.joined(index, at_ms, None, &rotated.keys);
+            }
             Body::Member(Member::Revoked(revoked)) => self.roster.push(RosterChange {
                 leaf: index,
                 at_ms,
@@ -193,6 +213,28 @@ impl Facts {
                     run.abandoned = Some(abandoned.reason.to_string());
                 }
             }
+            Body::Paused(paused) => {
+                let what = if paused.paused { "paused" } else { "resumed" };
+                let text = format!("run {} {what}: {}", paused.run, paused.reason);
+                self.noticed(index, leaf, text);
+            }
+            Body::Recalled(recalled) => {
+                let Recalled { run, from, reason } = recalled;
+                self.noticed(index, leaf, format!("run {run}, models from {from} on: {reason}"));
+            }
+            Body::Decision(decision) => {
+                let about = decision.about.map_or_else(String::new, |of| format!(" (of {of})"));
+                let text = format!("{}: {}{about}", decision.institution, decision.text);
+                self.noticed(index, leaf, text);
+            }
+            Body::LogKey(record) => {
+                self.log_key = record.change.new_key.to_string();
+                let by: Vec<_> = record.approvals.keys().map(ToString::to_string).collect();
+                let handed = if record.handover.is_some() { "the old key and " } else { "" };
+                let (reason, by) = (&record.change.reason, by.join(", "));
+                let text = format!("{}: {reason}; signed by {handed}{by}", self.log_key);
+                self.noticed(index, leaf, text);
+            }
             Body::RoundOpened(_)
             | Body::Accepted(_)
             | Body::Extended(_)
@@ -218,19 +260,25 @@ impl Facts {
         self.plans.iter_mut().rev().find(|plan| plan.digest == digest)
     }
 
-    fn joined(&mut self, leaf: u64, at_ms: u64, added: &MemberAdded) {
+    /// An institution joins in a role, or has other keys.
+    fn joined(&mut self, leaf: u64, at_ms: u64, role: Option<&'static str>, keys: &MemberKeys) {
         self.roster.push(RosterChange {
             leaf,
             at_ms,
-            institution: added.keys.institution.to_string(),
-            role: Some(added.role.as_str()),
+            institution: keys.institution.to_string(),
+            role,
             keys: Some(Keys {
-                record: added.keys.record_key.to_string(),
-                cosign: added.keys.cosign_key.to_string(),
-                tls_sha256: added.keys.tls_key_digest.to_string(),
+                record: keys.record_key.to_string(),
+                cosign: keys.cosign_key.to_string(),
+                tls_sha256: keys.tls_key_digest.to_string(),
             }),
             revoked: None,
         });
+    }
+
+    fn noticed(&mut self, index: u64, leaf: &Leaf, text: String) {
+        let (at_ms, kind) = (leaf.at().as_millis(), leaf.body().kind());
+        self.notices.push(Notice { leaf: index, at_ms, kind, text });
     }
 }
 

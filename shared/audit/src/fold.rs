@@ -101,7 +101,11 @@ impl Fold {
             | Body::Approval(_)
             | Body::RunStarted(_)
             | Body::Extended(_)
-            | Body::Evidence(_) => {}
+            | Body::Evidence(_)
+            | Body::Paused(_)
+            | Body::Recalled(_)
+            | Body::Decision(_)
+            | Body::LogKey(_) => {}
         }
         Ok(())
     }

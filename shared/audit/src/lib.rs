@@ -33,7 +33,9 @@ mod verify;
 pub use account::{Account, Accountant, Certificates, shared};
 pub use check::{Anchor, Checked, ProvedRecord, ProvedSplit, check};
 pub use dossier::{Answer, Dossier, Input, Item, Tool};
-pub use facts::{ApprovalFacts, Facts, Keys, ModelFacts, PlanFacts, RosterChange, RunFacts};
+pub use facts::{
+    ApprovalFacts, Facts, Keys, ModelFacts, Notice, PlanFacts, RosterChange, RunFacts,
+};
 pub use fetch::fetch;
 pub use finding::{Finding, Kind};
 pub use lineage::{Lineage, ModelStep, Part, Sum, lineage};

@@ -127,6 +127,7 @@ fn compute(
         }
         let before = fold.models_replayed();
         fold.leaf(index, &leaf, &mut blobs)?;
+        log.check_anchor(index, &leaf)?;
         let proved = fold.models_replayed() > before;
         let plan = fold.state().run().filter(|open| open.id == run).map(|open| &*open.plan);
         tracer.leaf(index, leaf.body(), proved, plan, lineage);
@@ -220,7 +221,11 @@ impl Tracer {
             | Body::Model(_)
             | Body::Abandoned(_)
             | Body::RunFinished(_)
-            | Body::Evidence(_) => {}
+            | Body::Evidence(_)
+            | Body::Paused(_)
+            | Body::Recalled(_)
+            | Body::Decision(_)
+            | Body::LogKey(_) => {}
         }
     }
 

@@ -1,10 +1,12 @@
 //! The log in an export: its identity, its signed head, its tree, its leaves.
 
-use ledger::checkpoint::{CHECKPOINT_BYTES_MAX, LogIdentity, SignedCheckpoint};
+use ledger::checkpoint::{
+    CHECKPOINT_BYTES_MAX, LogIdentity, LogKeys, SignedCheckpoint, claimed_size,
+};
 use ledger::digest::sha256;
 use ledger::record::{Body, LEAF_BYTES_MAX, Leaf, LeafBytes, Payload as _};
 use ledger::tile::{self, TILE_WIDTH, Tile, TileKind, tiles};
-use ledger::tree::{Head, leaf_hash};
+use ledger::tree::{Head, leaf_hash, root_at};
 
 use crate::directory::{Directory, unknown};
 use crate::export::{CHECKPOINT, GENESIS};
@@ -15,8 +17,7 @@ use crate::nodes::Nodes;
 #[derive(Debug)]
 pub(crate) struct Log<'a> {
     directory: &'a Directory,
-    identity: LogIdentity,
-    head: Head,
+    keys: LogKeys,
     checkpoint: SignedCheckpoint,
     nodes: Nodes,
 }
@@ -41,28 +42,33 @@ pub(crate) fn founded_by(
 impl<'a> Log<'a> {
     /// Reads the whole log once: checkpoint, leaves, root, every tile, and that no other is there.
     pub(crate) fn open(directory: &'a Directory, identity: LogIdentity) -> Result<Self, Finding> {
-        let checkpoint = checkpoint(directory, &identity)?;
-        let head = checkpoint.head();
-        let mut log = Self { directory, identity, head, checkpoint, nodes: Nodes::default() };
-        for tile in entry_tiles(head.size) {
-            for leaf in log.bundle(&tile)? {
-                log.nodes.push(leaf.as_slice());
+        let text = checkpoint(directory)?;
+        let wrong = |error| Kind::Tampered.at(CHECKPOINT, "a signed head", error);
+        let size = claimed_size(&text).map_err(wrong)?;
+        // A leaf may bring another key, so who must have signed is known once they are read.
+        let (mut keys, mut nodes) = (LogKeys::new(identity), Nodes::default());
+        for tile in entry_tiles(size) {
+            for (index, leaf) in tile.range().zip(bundle(directory, &tile)?) {
+                nodes.push(leaf.as_slice());
+                keys.read(index, &leaf);
             }
         }
+        let checkpoint = keys.open(&text).map_err(wrong)?;
+        let log = Self { directory, keys, checkpoint, nodes };
         log.check_genesis()?;
         log.check_root()?;
         log.check_tiles()?;
         Ok(log)
     }
 
-    /// Which log it is.
-    pub(crate) const fn identity(&self) -> &LogIdentity {
-        &self.identity
+    /// Which log it is, and who signs it.
+    pub(crate) const fn keys(&self) -> &LogKeys {
+        &self.keys
     }
 
     /// Its signed head.
     pub(crate) const fn head(&self) -> Head {
-        self.head
+        self.checkpoint.head()
     }
 
     /// The note that signs it. Its other signature lines are not verified yet.
@@ -78,7 +84,7 @@ impl<'a> Log<'a> {
     /// The leaves with their indices, one bundle in memory at a time. They are the ones under the
     /// head, also if a file has changed since the log was opened.
     pub(crate) fn leaves(&self) -> impl Iterator<Item = Result<(u64, LeafBytes), Finding>> + '_ {
-        entry_tiles(self.head.size).flat_map(|tile| match self.bundle(&tile) {
+        entry_tiles(self.head().size).flat_map(|tile| match bundle(self.directory, &tile) {
             Ok(leaves) => {
                 tile.range().zip(leaves).map(|(index, leaf)| self.unchanged(index, leaf)).collect()
             }
@@ -94,11 +100,17 @@ impl<'a> Log<'a> {
         }
     }
 
-    fn bundle(&self, tile: &Tile) -> Result<Vec<LeafBytes>, Finding> {
-        let name = tile.to_string();
-        let bytes = self.directory.read(&name, usize::from(TILE_WIDTH) * (LEAF_BYTES_MAX + 2))?;
-        tile::parse_entry_bundle(tile, &bytes)
-            .map_err(|error| Kind::Tampered.at(name, format!("{} leaves", tile.width()), error))
+    /// Checks that the log had the head that those who changed its key, in leaf `index`, signed.
+    pub(crate) fn check_anchor(&self, index: u64, leaf: &Leaf) -> Result<(), Finding> {
+        let Body::LogKey(record) = leaf.body() else { return Ok(()) };
+        let anchor = record.change.anchor;
+        let found = root_at(&self.nodes, anchor.size)
+            .map_err(|error| Kind::Failure.at(format!("leaf {index}"), "an earlier root", error))?;
+        if found == anchor.root {
+            return Ok(());
+        }
+        let place = format!("leaf {index}, a change of the log's key at size {}", anchor.size);
+        Err(Kind::SplitView.at(place, format!("the root {} that banks signed", anchor.root), found))
     }
 
     fn check_genesis(&self) -> Result<(), Finding> {
@@ -112,16 +124,16 @@ impl<'a> Log<'a> {
 
     fn check_root(&self) -> Result<(), Finding> {
         let found = self.nodes.head();
-        if found == self.head {
+        if found == self.head() {
             return Ok(());
         }
-        let expected = format!("leaves under the signed root {}", self.head.root);
+        let expected = format!("leaves under the signed root {}", self.head().root);
         Err(Kind::Tampered.at("tile/entries", expected, format!("leaves under {}", found.root)))
     }
 
     fn check_tiles(&self) -> Result<(), Finding> {
         let mut unread = self.directory.tiles().clone();
-        for tile in tiles(self.head.size) {
+        for tile in tiles(self.head().size) {
             let name = tile.to_string();
             unread.remove(&name);
             if tile.kind() == TileKind::Entries {
@@ -139,13 +151,18 @@ impl<'a> Log<'a> {
     }
 }
 
-/// The head that the log's key signed.
-fn checkpoint(directory: &Directory, identity: &LogIdentity) -> Result<SignedCheckpoint, Finding> {
-    let wrong =
-        |found: &dyn std::fmt::Display| Kind::Tampered.at(CHECKPOINT, "a signed head", found);
+/// The note that signs the head, not verified.
+fn checkpoint(directory: &Directory) -> Result<String, Finding> {
     let bytes = directory.read(CHECKPOINT, CHECKPOINT_BYTES_MAX)?;
-    let text = String::from_utf8(bytes).map_err(|error| wrong(&error))?;
-    SignedCheckpoint::open(&text, identity).map_err(|error| wrong(&error))
+    let text = String::from_utf8(bytes);
+    text.map_err(|error| Kind::Tampered.at(CHECKPOINT, "a signed head", error))
+}
+
+fn bundle(directory: &Directory, tile: &Tile) -> Result<Vec<LeafBytes>, Finding> {
+    let name = tile.to_string();
+    let bytes = directory.read(&name, usize::from(TILE_WIDTH) * (LEAF_BYTES_MAX + 2))?;
+    tile::parse_entry_bundle(tile, &bytes)
+        .map_err(|error| Kind::Tampered.at(name, format!("{} leaves", tile.width()), error))
 }
 
 fn entry_tiles(size: u64) -> impl Iterator<Item = Tile> {

@@ -142,7 +142,10 @@ fn proofs<W: Write>(archive: &mut Archive<W>, log: &Log<'_>) -> Result<(), Findi
             | Body::Approval(_)
             | Body::RunStarted(_)
             | Body::Abandoned(_)
-            | Body::Evidence(_) => {
+            | Body::Evidence(_)
+            | Body::Recalled(_)
+            | Body::Decision(_)
+            | Body::LogKey(_) => {
                 chosen.insert(index, (bytes, kind));
             }
             Body::Genesis(_)
@@ -151,7 +154,8 @@ fn proofs<W: Write>(archive: &mut Archive<W>, log: &Log<'_>) -> Result<(), Findi
             | Body::Accepted(_)
             | Body::Extended(_)
             | Body::Closed(_)
-            | Body::RunFinished(_) => {}
+            | Body::RunFinished(_)
+            | Body::Paused(_) => {}
         }
     }
     chosen.extend(last_models.into_values());

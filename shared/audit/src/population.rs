@@ -169,7 +169,7 @@ fn run(
         return Err(Kind::Tampered.at(GENESIS, expected, identity.genesis));
     }
     let log = Log::open(&directory, identity)?;
-    cosignatures::check(log.checkpoint(), log.identity(), None)?;
+    cosignatures::check(log.checkpoint(), &log.keys().newest(), None)?;
     report.entries = log.head().size;
     let state = fold(&log)?;
     let opened = state.opened();
@@ -213,7 +213,7 @@ fn identity(directory: &Directory) -> Result<LogIdentity, Finding> {
 }
 
 fn fold(log: &Log<'_>) -> Result<Population, Finding> {
-    let genesis = log.identity().genesis;
+    let genesis = log.keys().newest().genesis;
     let mut state: Option<Population> = None;
     for leaf in log.leaves() {
         let (index, bytes) = leaf?;

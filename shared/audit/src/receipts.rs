@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use ledger::checkpoint::LogIdentity;
+use ledger::checkpoint::LogKeys;
 use ledger::digest::{Digest, sha256};
 use ledger::receipt::{Proven, Receipt};
 use ledger::record::Body;
@@ -20,7 +20,7 @@ const RECEIPT_BYTES_MAX: u64 = 256 * 1024;
 /// Checks that the record of the receipt in `path` is in the log, at the place and under the head
 /// that the log's key signed for it.
 pub(crate) fn check(path: &Path, log: &Log<'_>) -> Result<(), Finding> {
-    let (receipt, proven, _) = open(path, log.identity())?;
+    let (receipt, proven, _) = open(path, log.keys())?;
     stands(path, &receipt, &proven, log)
 }
 
@@ -54,17 +54,17 @@ pub(crate) fn stands(
     Ok(())
 }
 
-/// The receipt in the file `path`, which the log `identity` signed, and the SHA-256 of the file.
+/// The receipt in the file `path`, which a log with these keys signed, and the SHA-256 of the file.
 pub(crate) fn open(
     path: &Path,
-    identity: &LogIdentity,
+    keys: &LogKeys,
 ) -> Result<(Receipt, Proven<Body>, Digest), Finding> {
     let wrong = |error: &dyn std::fmt::Display| {
         Kind::Tampered.at(path.display(), "a receipt that this log signed", error)
     };
     let text = read(path, "a receipt", RECEIPT_BYTES_MAX)?;
     let receipt = Receipt::from_text(&text).map_err(|error| wrong(&error))?;
-    let proven = receipt.verify(identity).map_err(|error| wrong(&error))?;
+    let proven = receipt.verify_in(keys).map_err(|error| wrong(&error))?;
     Ok((receipt, proven, sha256(text.as_bytes())))
 }
 

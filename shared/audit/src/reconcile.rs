@@ -102,7 +102,7 @@ fn check_receipts(
     let log = Log::open(&directory, log::identity(&directory)?)?;
     let mut receipts = Receipts::new();
     for path in paths {
-        let (_, proven, digest) = receipts::open(path, log.identity())?;
+        let (_, proven, digest) = receipts::open(path, log.keys())?;
         let Body::Accepted(contribution) = proven.leaf.body() else {
             receipts::check(path, &log)?;
             continue;

@@ -71,9 +71,11 @@ fn run(
         let leaf: Leaf = Leaf::decode(bytes.as_slice())
             .map_err(|error| Kind::Tampered.at(format!("leaf {index}"), "a record", error))?;
         fold.leaf(index, &leaf, &mut blobs)?;
+        log.check_anchor(index, &leaf)?;
         seen(index, &leaf);
     }
-    report.cosigned_by = cosignatures::check(log.checkpoint(), log.identity(), Some(fold.state()))?;
+    report.cosigned_by =
+        cosignatures::check(log.checkpoint(), &log.keys().newest(), Some(fold.state()))?;
     let missing = blobs.finish()?;
     fold.report(report)?;
     missing.map_or(Ok(()), Err)

@@ -10,6 +10,7 @@
 
 mod contradiction;
 mod cosignature;
+mod keys;
 mod note;
 
 use base64::Engine as _;
@@ -24,6 +25,7 @@ pub use contradiction::{
     Convicted, Path as ConsistencyPath,
 };
 pub use cosignature::{Cosignature, witness_key};
+pub use keys::LogKeys;
 use note::Note;
 pub use note::NoteSignature;
 
@@ -180,6 +182,16 @@ fn parse_body(body: &str) -> Result<(&str, Head), CheckpointError> {
         return Err(CheckpointError::Malformed("an empty origin"));
     }
     Ok((origin, Head { size, root }))
+}
+
+/// The size that a checkpoint names. Nothing about it is verified.
+///
+/// # Errors
+///
+/// [`CheckpointError::Malformed`] if it is no checkpoint.
+pub fn claimed_size(text: &str) -> Result<u64, CheckpointError> {
+    let note = Note::parse(text).map_err(CheckpointError::Malformed)?;
+    parse_body(note.body).map(|(_, head)| head.size)
 }
 
 /// A number without sign or leading zeros.

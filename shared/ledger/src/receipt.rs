@@ -18,7 +18,8 @@ use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 
 use crate::checkpoint::{
-    CHECKPOINT_BYTES_MAX, CheckpointError, LogIdentity, SignedCheckpoint, parse_decimal, parse_hash,
+    CHECKPOINT_BYTES_MAX, CheckpointError, LogIdentity, LogKeys, SignedCheckpoint, parse_decimal,
+    parse_hash,
 };
 use crate::digest::Digest;
 use crate::record::{Leaf, LeafBytes, Payload, RecordError};
@@ -153,12 +154,21 @@ impl Receipt {
     ///
     /// [`ReceiptError`] with what does not hold.
     pub fn verify<B: Payload>(&self, log: &LogIdentity) -> Result<Proven<B>, ReceiptError> {
-        let checkpoint = SignedCheckpoint::open(&self.checkpoint, log)?;
+        self.verify_in(&LogKeys::new(*log))
+    }
+
+    /// [`Receipt::verify`] for a log whose key has changed.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiptError`] with what does not hold.
+    pub fn verify_in<B: Payload>(&self, keys: &LogKeys) -> Result<Proven<B>, ReceiptError> {
+        let checkpoint = keys.open(&self.checkpoint)?;
         let head = checkpoint.head();
         let hash = leaf_hash(self.leaf.as_slice());
         verify_inclusion(self.index, head.size, &head.root, &hash, &self.proof)?;
         let leaf = Leaf::decode(self.leaf.as_slice())?;
-        leaf.verify_signature(&log.genesis)?;
+        leaf.verify_signature(&keys.newest().genesis)?;
         Ok(Proven { index: self.index, leaf, checkpoint })
     }
 }

@@ -151,8 +151,8 @@ pub fn epsilon_by(
     match pld::epsilon(&parts, delta.get(), rough, tilt) {
         Ok(found) if rdp.is_ok_and(|(_, upper)| upper < found.upper) => by_rdp(found.lower),
         Ok(found) => Ok(certificate(found, method, None)),
-        Err(PrivacyError::Contradiction) => Err(PrivacyError::Contradiction),
-        Err(_) => by_rdp(0.0),
+        Err(error) if is_out_of_reach(error) => by_rdp(0.0),
+        Err(error) => Err(error),
     }
 }
 
@@ -184,9 +184,17 @@ pub fn delta(
     }
     match pld::delta(&parts, epsilon.get(), by_rdp, order.get() - 1.0) {
         Ok(found) => Ok(Interval { lower: found.lower, upper: found.upper.min(by_rdp) }),
-        Err(PrivacyError::Contradiction) => Err(PrivacyError::Contradiction),
-        Err(_) => Ok(rough),
+        Err(error) if is_out_of_reach(error) => Ok(rough),
+        Err(error) => Err(error),
     }
+}
+
+/// Whether a loss distribution has no answer to so large a question, while Rényi divergences may have one.
+const fn is_out_of_reach(error: PrivacyError) -> bool {
+    matches!(
+        error,
+        PrivacyError::TooFine | PrivacyError::DeltaTooSmall { .. } | PrivacyError::NotFinite { .. }
+    )
 }
 
 /// The order that converts best, and the proved ε there.

@@ -3,14 +3,17 @@
 //! The coordinator folds what it has just committed, recovery folds the log, a bank folds what it is
 //! pushed, and the auditor folds the export: one function, so that all must agree.
 
+mod governance;
 mod roster;
 mod round;
 mod run;
 mod violation;
 
+use ledger::checkpoint::{LogIdentity, LogKeys};
 use ledger::digest::Digest;
 use ledger::record::{Body, Leaf, Payload};
 use ledger::signing::PublicKey;
+use ledger::time::Timestamp;
 pub use violation::Violation;
 
 use crate::state::{Consortium, State};
@@ -44,6 +47,7 @@ fn found(leaf: &Leaf) -> Result<Consortium, Violation> {
     Ok(Consortium {
         digest: leaf.digest(),
         genesis: genesis.clone(),
+        log_keys: LogKeys::new(LogIdentity { genesis: leaf.digest(), key: genesis.log_key }),
         members: std::collections::BTreeMap::new(),
         proposals: std::collections::BTreeMap::new(),
         run: None,
@@ -55,7 +59,27 @@ fn found(leaf: &Leaf) -> Result<Consortium, Violation> {
 fn fold(consortium: &mut Consortium, leaf: &Leaf, index: u64) -> Result<(), Violation> {
     let author = roster::author_of(consortium, leaf.body())?;
     authored(leaf, &author, &consortium.digest)?;
-    match leaf.body() {
+    change(consortium, leaf.body(), leaf.at(), index)
+}
+
+/// Whether a record would be allowed as leaf `index` if its author signed it.
+pub(crate) fn allows(
+    consortium: &Consortium,
+    body: &Body,
+    at: Timestamp,
+    index: u64,
+) -> Result<(), Violation> {
+    roster::author_of(consortium, body)?;
+    change(&mut consortium.clone(), body, at, index)
+}
+
+fn change(
+    consortium: &mut Consortium,
+    body: &Body,
+    at: Timestamp,
+    index: u64,
+) -> Result<(), Violation> {
+    match body {
         Body::Genesis(_) => Err(Violation::SecondGenesis),
         Body::Member(member) => roster::member(consortium, member, index),
         Body::PlanProposed(proposed) => run::proposed(consortium, proposed),
@@ -63,12 +87,16 @@ fn fold(consortium: &mut Consortium, leaf: &Leaf, index: u64) -> Result<(), Viol
         Body::RunStarted(started) => run::started(consortium, started, index),
         Body::Abandoned(abandoned) => run::abandoned(consortium, abandoned),
         Body::RunFinished(finished) => run::finished(consortium, finished),
-        Body::RoundOpened(opened) => round::opened(consortium, opened, leaf.at(), index),
+        Body::RoundOpened(opened) => round::opened(consortium, opened, at, index),
         Body::Accepted(contribution) => round::accepted(consortium, contribution, index),
-        Body::Extended(extended) => round::extended(consortium, extended, leaf.at()),
-        Body::Closed(closed) => round::closed(consortium, closed, leaf.at()),
+        Body::Extended(extended) => round::extended(consortium, extended, at),
+        Body::Closed(closed) => round::closed(consortium, closed, at),
         Body::Model(model) => run::model(consortium, model),
         Body::Evidence(evidence) => round::evidence(consortium, evidence),
+        Body::Paused(paused) => governance::paused(consortium, paused),
+        Body::Recalled(recalled) => governance::recalled(consortium, recalled),
+        Body::Decision(decision) => governance::decision(consortium, decision, index),
+        Body::LogKey(log_key) => governance::log_key(consortium, log_key, index),
     }
 }
 

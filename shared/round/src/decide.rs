@@ -9,7 +9,8 @@ mod refusal;
 pub use draft::{Draft, Seal};
 use ledger::digest::Digest;
 use ledger::record::{
-    Approval, Canonical, Contribution, Fault, Genesis, Institution, MemberAdded, RunId,
+    Approval, Canonical, Contribution, Decision, Fault, Genesis, Institution, LogKey, MemberAdded,
+    MemberRotated, RunId,
 };
 use ledger::signing::Signature;
 use ledger::time::Timestamp;
@@ -29,6 +30,30 @@ pub enum Request {
     Revoke {
         /// Whom.
         institution: Institution,
+        /// Why, at most 256 characters.
+        reason: String,
+    },
+    /// A member changes keys.
+    Rotate(MemberRotated),
+    /// Another key is to sign the log: the change with all its signatures.
+    ChangeLogKey(LogKey),
+    /// A member records a decision.
+    Decide(Decision, Signature),
+    /// The operator has a run open no further round, or go on.
+    Pause {
+        /// Which.
+        run: RunId,
+        /// True to pause it, false to resume it.
+        paused: bool,
+        /// Why, at most 256 characters.
+        reason: String,
+    },
+    /// The operator withdraws models of an ended run.
+    Recall {
+        /// Which.
+        run: RunId,
+        /// The first of them; all later ones go with it.
+        from: u32,
         /// Why, at most 256 characters.
         reason: String,
     },
@@ -105,6 +130,11 @@ pub fn decide(state: &State, at: Timestamp, request: Request) -> Result<Vec<Draf
         Request::Found(_) => Err(Refusal::FoundedAlready),
         Request::Admit(added) => govern::admit(stage, added),
         Request::Revoke { institution, reason } => govern::revoke(stage, institution, reason),
+        Request::Rotate(rotated) => govern::rotate(stage, rotated),
+        Request::ChangeLogKey(log_key) => govern::change_log_key(stage, log_key),
+        Request::Decide(decision, signature) => govern::record(stage, decision, signature),
+        Request::Pause { run, paused, reason } => progress::pause(stage, run, paused, reason),
+        Request::Recall { run, from, reason } => govern::recall(stage, run, from, reason),
         Request::Propose(plan) => govern::propose(stage, &plan),
         Request::Approve(approval, signature) => govern::approve(stage, approval, signature),
         Request::Abandon { run, reason } => govern::abandon(stage, run, reason),

@@ -30,5 +30,9 @@ pub const DURATION_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
 pub const PROPOSALS_MAX: usize = 64;
 /// The most members of a consortium, revoked ones included.
 pub const MEMBERS_MAX: usize = 4_096;
+/// The most decisions that one member may record.
+pub const DECISIONS_PER_MEMBER_MAX: u32 = 1_000;
+/// How often a member may change keys.
+pub const ROTATIONS_PER_MEMBER_MAX: usize = 64;
 /// The most pieces of evidence recorded against one institution in one run: a liar cannot fill the log.
 pub const EVIDENCE_PER_RUN_MAX: u32 = 16;

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ledger::digest::Digest;
-use ledger::record::{Approval, Contribution, Genesis, Institution, Role, RunId};
+use ledger::checkpoint::LogKeys;
+use ledger::digest::{Digest, sha256};
+use ledger::record::{
+    Approval, Canonical, Contribution, Decision, Genesis, Institution, MemberKeys, Role, RunId,
+};
 use ledger::signing::PublicKey;
 use ledger::time::Timestamp;
 
@@ -28,6 +31,8 @@ pub struct Consortium {
     pub digest: Digest,
     /// What leaf 0 says.
     pub genesis: Genesis,
+    /// The keys that sign the log's checkpoints.
+    pub log_keys: LogKeys,
     /// The roster, revoked members included: a name is never given twice.
     pub members: BTreeMap<Institution, Membership>,
     /// Plans that wait for signatures, by digest.
@@ -53,6 +58,12 @@ pub struct Membership {
     pub admitted: u64,
     /// The leaf that put it out; none while it is active.
     pub revoked: Option<u64>,
+    /// The record and cosign keys that it no longer uses.
+    pub retired: Vec<[PublicKey; 2]>,
+    /// How many decisions it has recorded.
+    pub decisions: u32,
+    /// The last of them: its leaf, and the digest of what it says.
+    pub decided: Option<(u64, Digest)>,
 }
 
 /// A plan that waits for signatures.
@@ -75,6 +86,8 @@ pub struct Run {
     pub model: Option<ModelRef>,
     /// What the run waits for.
     pub phase: Phase,
+    /// Whether no further round is opened.
+    pub paused: bool,
     /// The last accepted contribution of each institution in this run, open round included.
     pub latest: BTreeMap<Institution, AcceptedRef>,
     /// What each institution was convicted of: the digests of the contributions in the evidence.
@@ -153,6 +166,8 @@ pub struct Ending {
     pub model: Option<ModelRef>,
     /// True if every round was closed.
     pub finished: bool,
+    /// The first of its models that is withdrawn.
+    pub recalled: Option<u32>,
     /// The last accepted contribution of each institution.
     pub latest: BTreeMap<Institution, AcceptedRef>,
     /// The approvals that the run spent: who signed, and the leaf of each signature.
@@ -189,6 +204,13 @@ impl State {
         (accepted.contribution == *contribution).then_some(accepted.index)
     }
 
+    /// The leaf of a member's decision, if it is the member's last one.
+    pub fn decided(&self, decision: &Decision) -> Option<u64> {
+        let member = self.consortium.as_ref()?.members.get(&decision.institution)?;
+        let (index, digest) = member.decided?;
+        (digest == sha256(&decision.encode())).then_some(index)
+    }
+
     /// The leaf of a member's signature on a plan, whether the plan still waits, runs or has run.
     pub fn approved(&self, approval: &Approval) -> Option<u64> {
         let consortium = self.consortium.as_ref()?;
@@ -221,8 +243,23 @@ impl Consortium {
 
     /// True if the consortium or one of its members, past or present, uses the key.
     pub fn uses_key(&self, key: &PublicKey) -> bool {
-        let members = self.members.values().flat_map(|m| [&m.record_key, &m.cosign_key]);
-        members.chain([&self.genesis.operator_key, &self.genesis.log_key]).any(|used| used == key)
+        let held = self.members.values().flat_map(|m| [m.record_key, m.cosign_key]);
+        let retired = self.members.values().flat_map(|m| m.retired.iter().flatten().copied());
+        let log = self.log_keys.iter().map(|(_, key)| key);
+        held.chain(retired).chain(log).chain([self.genesis.operator_key]).any(|used| used == *key)
+    }
+
+    /// Whether `member` may change to `keys`: each is the one that it has in the same place, or one that nobody ever used.
+    pub fn may_use(&self, member: &Membership, keys: &MemberKeys) -> bool {
+        let may = |new: &PublicKey, held: &PublicKey| new == held || !self.uses_key(new);
+        may(&keys.record_key, &member.record_key)
+            && may(&keys.cosign_key, &member.cosign_key)
+            && keys.record_key != keys.cosign_key
+    }
+
+    /// Whether a model is withdrawn.
+    pub fn is_recalled(&self, run: &RunId, model: u32) -> bool {
+        self.ended.get(run).and_then(|ending| ending.recalled).is_some_and(|from| from <= model)
     }
 
     /// The run of the plan with this digest, open or ended. A plan runs at most once: its approvals
@@ -241,14 +278,24 @@ impl Consortium {
     /// True if more than the genesis fraction of the active banks is among `signers`, and every
     /// institution of the plan's cohort is: nobody is made to train on a plan it did not sign.
     pub fn quorum(&self, plan: &Plan, signers: &BTreeMap<Institution, u64>) -> bool {
-        let banks = self.members.values().filter(|m| m.revoked.is_none() && m.role == Role::Bank);
-        let banks = banks.count();
-        let signed = signers
-            .keys()
-            .filter(|name| self.active(name).is_some_and(|m| m.role == Role::Bank))
-            .count();
-        self.genesis.quorum.is_met(signed, banks)
+        self.is_quorum(signers.keys())
             && plan.cohort().iter().all(|name| signers.contains_key(name))
+    }
+
+    /// True if more than the genesis fraction of the active banks is among `signers`.
+    pub fn is_quorum<'a>(&self, signers: impl Iterator<Item = &'a Institution>) -> bool {
+        let banks = self.members.values().filter(|m| m.revoked.is_none() && m.role == Role::Bank);
+        let is_bank = |name: &&Institution| self.active(name).is_some_and(|m| m.role == Role::Bank);
+        self.genesis.quorum.is_met(signers.filter(is_bank).count(), banks.count())
+    }
+}
+
+impl Membership {
+    /// Whether these are the member's keys.
+    pub fn has(&self, keys: &MemberKeys) -> bool {
+        self.tls_key_digest == keys.tls_key_digest
+            && self.record_key == keys.record_key
+            && self.cosign_key == keys.cosign_key
     }
 }
 

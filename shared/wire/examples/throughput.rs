@@ -34,8 +34,8 @@ use wire::{
     limits,
     proto::{
         ApproveRequest, BlobChunk, ContributeRequest, Coordinator, CosignRequest, CosignResponse,
-        FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse, LogUpdate, Receipt,
-        RenewRequest, RenewResponse,
+        DecideRequest, FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse, LogUpdate,
+        Receipt, RenewRequest, RenewResponse,
     },
     server,
     tls::{AcceptLimits, Acceptor, ClientTls, ServerMaterial, ServerTls, system_clock},
@@ -228,8 +228,8 @@ impl Coordinator for Sink {
         Ok(Response::new(Receipt::default()))
     }
 
-    async fn cosign(&self, _: Request<CosignRequest>) -> Result<Response<CosignResponse>, Status> {
-        Ok(Response::new(CosignResponse {}))
+    async fn decide(&self, _: Request<DecideRequest>) -> Result<Response<Receipt>, Status> {
+        Ok(Response::new(Receipt::default()))
     }
 
     async fn approve(&self, _: Request<ApproveRequest>) -> Result<Response<Receipt>, Status> {

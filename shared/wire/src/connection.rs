@@ -10,8 +10,9 @@ use crate::{
     digest::sha256,
     limits,
     proto::{
-        ApproveRequest, CosignRequest, FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse,
-        Receipt, RenewRequest, RenewResponse, generated::coordinator_client::CoordinatorClient,
+        ApproveRequest, CosignRequest, DecideRequest, FetchBlobRequest, FollowRequest, JoinRequest,
+        JoinResponse, Receipt, RenewRequest, RenewResponse,
+        generated::coordinator_client::CoordinatorClient,
     },
     tls::ClientTls,
 };
@@ -122,6 +123,17 @@ impl Connection {
         let mut client = self.client.clone();
         let request = ApproveRequest { approval: approval.into(), signature: signature.into() };
         self.answer(client.approve(request)).await
+    }
+
+    /// Hands in a decision: the canonical Decision body and the record key's signature.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Status`] with the coordinator's reason, or the connection's error.
+    pub async fn decide(&self, decision: Vec<u8>, signature: Vec<u8>) -> Result<Receipt, Error> {
+        let mut client = self.client.clone();
+        let request = DecideRequest { decision: decision.into(), signature: signature.into() };
+        self.answer(client.decide(request)).await
     }
 
     /// Hands in a cosignature of the checkpoint with `size` leaves: its signature line.

@@ -17,8 +17,8 @@ pub(crate) mod generated {
 
 pub use generated::{
     ApproveRequest, BlobChunk, ContributeRequest, ContributionHeader, CosignRequest,
-    CosignResponse, FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse, LogUpdate, Receipt,
-    RenewRequest, RenewResponse, contribute_request,
+    CosignResponse, DecideRequest, FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse,
+    LogUpdate, Receipt, RenewRequest, RenewResponse, contribute_request,
     coordinator_server::{Coordinator, CoordinatorServer},
 };
 

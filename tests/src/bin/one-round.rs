@@ -58,7 +58,6 @@ impl Bank {
             model: sha256(&self.theta),
             witnesses: 0,
             expects_us: true,
-            witnesses: 0,
         }
     }
 

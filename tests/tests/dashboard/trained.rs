@@ -80,11 +80,9 @@ impl Trained {
     /// The digest of a contribution of a bank, and the record that it is.
     pub(crate) async fn contribution(&self, name: &str) -> (u64, Digest) {
         let (_, leaves) = self.auditor.state().await;
-        let found = leaves.iter().zip(0..).find_map(|(leaf, index)| match leaf.body() {
-            ledger::record::Body::Accepted(of) if of.institution.as_str() == name => {
-                Some((index, of.vector))
-            }
-            _ => None,
+        let found = leaves.iter().zip(0..).find_map(|(leaf, index)| {
+            let ledger::record::Body::Accepted(of) = leaf.body() else { return None };
+            (of.institution.as_str() == name).then_some((index, of.vector))
         });
         found.unwrap()
     }

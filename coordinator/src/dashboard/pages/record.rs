@@ -1,6 +1,6 @@
 //! What a record says, field by field.
 
-use ledger::record::{Body, Contribution, Leaf, Member, RunId};
+use ledger::record::{Body, Contribution, Leaf, Member, MemberKeys, RunId};
 use ledger::time::Timestamp;
 
 use crate::dashboard::page::Cell;
@@ -16,13 +16,12 @@ pub(super) fn fields(index: u64, leaf: &Leaf) -> Vec<(&'static str, Cell)> {
             ("ca_digest", Cell::whole(genesis.ca_digest)),
             ("nonce", key(&genesis.nonce)),
         ],
-        Body::Member(Member::Added(added)) => vec![
-            ("institution", Cell::text(&added.keys.institution)),
-            ("role", Cell::text(added.role.as_str())),
-            ("tls_key_digest", Cell::whole(added.keys.tls_key_digest)),
-            ("record_key", key(added.keys.record_key.as_bytes())),
-            ("cosign_key", key(added.keys.cosign_key.as_bytes())),
-        ],
+        Body::Member(Member::Added(added)) => {
+            let mut fields = held(&added.keys);
+            fields.push(("role", Cell::text(added.role.as_str())));
+            fields
+        }
+        Body::Member(Member::Rotated(rotated)) => held(&rotated.keys),
         Body::Member(Member::Revoked(revoked)) => vec![
             ("institution", Cell::text(&revoked.institution)),
             ("reason", Cell::text(&revoked.reason)),
@@ -79,7 +78,41 @@ pub(super) fn fields(index: u64, leaf: &Leaf) -> Vec<(&'static str, Cell)> {
             fields.extend(contributed(&evidence.contribution));
             fields
         }
+        Body::Paused(paused) => vec![
+            ("run", run(&paused.run)),
+            ("paused", Cell::text(paused.paused)),
+            ("reason", Cell::text(&paused.reason)),
+        ],
+        Body::Recalled(recalled) => vec![
+            ("run", run(&recalled.run)),
+            ("from", Cell::count(recalled.from)),
+            ("reason", Cell::text(&recalled.reason)),
+        ],
+        Body::Decision(decision) => vec![
+            ("institution", Cell::text(&decision.institution)),
+            ("number", Cell::count(decision.number)),
+            ("text", Cell::text(&decision.text)),
+            ("about", decision.about.map_or_else(|| Cell::text("–"), Cell::whole)),
+        ],
+        Body::LogKey(record) => vec![
+            ("old_key", key(record.change.old_key.as_bytes())),
+            ("new_key", key(record.change.new_key.as_bytes())),
+            ("size", Cell::count(record.change.anchor.size)),
+            ("root", Cell::whole(record.change.anchor.root)),
+            ("reason", Cell::text(&record.change.reason)),
+            ("handed_over", Cell::text(record.handover.is_some())),
+            ("approvals", listed(record.approvals.keys())),
+        ],
     }
+}
+
+fn held(keys: &MemberKeys) -> Vec<(&'static str, Cell)> {
+    vec![
+        ("institution", Cell::text(&keys.institution)),
+        ("tls_key_digest", Cell::whole(keys.tls_key_digest)),
+        ("record_key", key(keys.record_key.as_bytes())),
+        ("cosign_key", key(keys.cosign_key.as_bytes())),
+    ]
 }
 
 /// What a record is about, in a few words and without anybody's name.
@@ -88,6 +121,7 @@ pub(super) fn summary(leaf: &Leaf) -> String {
         Body::Genesis(genesis) => format!("the consortium {}", genesis.name),
         Body::Member(Member::Added(added)) => format!("a new {}", added.role.as_str()),
         Body::Member(Member::Revoked(_)) => "a member is put out".to_owned(),
+        Body::Member(Member::Rotated(_)) => "a member has other keys".to_owned(),
         Body::PlanProposed(_) => "a plan is put before the members".to_owned(),
         Body::Approval(_) => "a signature on a plan".to_owned(),
         Body::RunStarted(_) => "a run begins".to_owned(),
@@ -105,6 +139,12 @@ pub(super) fn summary(leaf: &Leaf) -> String {
         Body::Abandoned(_) => "a run is ended early".to_owned(),
         Body::RunFinished(_) => "a run has closed its last round".to_owned(),
         Body::Evidence(evidence) => evidence.fault.as_str().to_owned(),
+        Body::Paused(paused) => {
+            if paused.paused { "a run is paused" } else { "a run goes on" }.to_owned()
+        }
+        Body::Recalled(recalled) => format!("models are withdrawn, from {} on", recalled.from),
+        Body::Decision(_) => "a member's decision".to_owned(),
+        Body::LogKey(_) => "the log has another key".to_owned(),
     }
 }
 

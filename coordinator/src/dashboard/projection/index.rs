@@ -72,6 +72,8 @@ pub(in crate::dashboard) fn institution(body: &Body) -> Option<&Institution> {
     match body {
         Body::Member(Member::Added(added)) => Some(&added.keys.institution),
         Body::Member(Member::Revoked(revoked)) => Some(&revoked.institution),
+        Body::Member(Member::Rotated(rotated)) => Some(&rotated.keys.institution),
+        Body::Decision(decision) => Some(&decision.institution),
         Body::Approval(approval) => Some(&approval.institution),
         Body::Accepted(contribution) => Some(&contribution.institution),
         Body::Evidence(evidence) => Some(&evidence.institution),
@@ -83,7 +85,10 @@ pub(in crate::dashboard) fn institution(body: &Body) -> Option<&Institution> {
         | Body::Closed(_)
         | Body::Model(_)
         | Body::Abandoned(_)
-        | Body::RunFinished(_) => None,
+        | Body::RunFinished(_)
+        | Body::Paused(_)
+        | Body::Recalled(_)
+        | Body::LogKey(_) => None,
     }
 }
 
@@ -91,6 +96,7 @@ pub(in crate::dashboard) fn institution(body: &Body) -> Option<&Institution> {
 pub(in crate::dashboard) fn digests(index: u64, leaf: &Leaf) -> Vec<Digest> {
     match leaf.body() {
         Body::Genesis(genesis) => vec![leaf.digest(), genesis.ca_digest],
+        Body::Member(Member::Rotated(rotated)) => vec![rotated.keys.tls_key_digest],
         Body::Member(Member::Added(added)) => vec![
             added.keys.tls_key_digest,
             Digest::from_bytes(*added.keys.record_key.as_bytes()),
@@ -104,12 +110,16 @@ pub(in crate::dashboard) fn digests(index: u64, leaf: &Leaf) -> Vec<Digest> {
         Body::Closed(closed) => vec![closed.aggregate],
         Body::Model(model) => vec![model.theta, model.master],
         Body::Evidence(evidence) => vec![evidence.contribution.vector],
+        Body::Decision(decision) => decision.about.into_iter().collect(),
+        Body::LogKey(record) => vec![Digest::from_bytes(*record.change.new_key.as_bytes())],
         Body::Member(Member::Revoked(_))
         | Body::Approval(_)
         | Body::RoundOpened(_)
         | Body::Extended(_)
         | Body::Abandoned(_)
-        | Body::RunFinished(_) => vec![],
+        | Body::RunFinished(_)
+        | Body::Paused(_)
+        | Body::Recalled(_) => vec![],
     }
 }
 

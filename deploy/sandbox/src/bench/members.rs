@@ -6,7 +6,7 @@ use client::joined::Joined;
 use client::keys::Keys;
 use client::receipts::{receipt_of, verify as verify_receipt};
 use client::state_dir::StateDir;
-use ledger::checkpoint::LogIdentity;
+use ledger::checkpoint::LogKeys;
 use ledger::digest::Digest;
 use ledger::record::{Body, Contribution, Leaf, RoundOpened, RunId};
 use wire::connection::Upload;
@@ -114,8 +114,8 @@ async fn take_part(mut member: Member, rounds: u32, fetch: bool) -> Result<Membe
 pub(super) fn verify(members: &[Member], genesis: &Digest) -> Result<usize, SandboxError> {
     let mut count = 0;
     for member in members {
-        let log: LogIdentity = member.joined.log();
-        debug_assert_eq!(log.genesis, *genesis, "one consortium");
+        let log = LogKeys::new(member.joined.log());
+        debug_assert_eq!(log.newest().genesis, *genesis, "one consortium");
         for (seen, parcel) in member.seen.iter().zip(&member.parcels) {
             let receipt = receipt_of(&seen.receipt).map_err(|error| SandboxError::bench(&error))?;
             verify_receipt(&receipt, &log, &parcel.contribution, &member.keys.record.public())

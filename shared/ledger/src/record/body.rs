@@ -1,8 +1,8 @@
 //! What the records of a consortium's log say.
 
 use super::{
-    Abandoned, Approval, Closed, Contribution, Evidence, Extended, Genesis, Member, Model,
-    PlanProposed, RoundOpened, RunFinished, RunStarted, payload,
+    Abandoned, Approval, Closed, Contribution, Decision, Evidence, Extended, Genesis, LogKey,
+    Member, Model, Paused, PlanProposed, Recalled, RoundOpened, RunFinished, RunStarted, payload,
 };
 
 payload! {
@@ -10,7 +10,7 @@ payload! {
     pub enum Body, genesis Genesis {
         /// The birth of the consortium. Leaf 0, by the operator.
         1 => Genesis(Genesis),
-        /// An institution is added or revoked. By the operator.
+        /// An institution is added or revoked, or has other keys. By the operator.
         2 => Member(Member),
         /// A plan is put before the members. By the operator.
         3 => PlanProposed(PlanProposed),
@@ -34,5 +34,13 @@ payload! {
         12 => RunFinished(RunFinished),
         /// A member misbehaved. By the operator.
         13 => Evidence(Evidence),
+        /// A run opens no further round for now, or goes on. By the operator.
+        14 => Paused(Paused),
+        /// Models of an ended run are withdrawn. By the operator.
+        15 => Recalled(Recalled),
+        /// What a member decided, for the record. By the member.
+        16 => Decision(Decision),
+        /// Another key signs the checkpoints from here on. By the operator.
+        17 => LogKey(LogKey),
     }
 }

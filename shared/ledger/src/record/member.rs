@@ -9,15 +9,13 @@ use crate::signing::{PublicKey, Signature, SigningKey};
 
 /// A change of the roster.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a log has few of them, and they are not kept in bulk"
-)]
 pub enum Member {
     /// An institution joins.
     Added(MemberAdded),
     /// An institution may no longer take part.
     Revoked(MemberRevoked),
+    /// An institution has other keys from here on.
+    Rotated(MemberRotated),
 }
 
 /// What an institution may do.
@@ -29,7 +27,7 @@ pub enum Role {
     Auditor,
 }
 
-/// The keys of a joining institution: what it signs to prove that it holds them.
+/// The keys of an institution: what it signs to prove that it holds them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberKeys {
     /// The institution.
@@ -62,6 +60,19 @@ pub struct MemberRevoked {
     pub institution: Institution,
     /// Why, for people.
     pub reason: Text<256>,
+}
+
+/// An institution changes keys, with the consent of the record key so far and proof that it holds the new ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberRotated {
+    /// Its keys from here on.
+    pub keys: MemberKeys,
+    /// The signature of the record key so far over the keys.
+    pub consent: Signature,
+    /// The new record key's signature over the keys.
+    pub record_proof: Signature,
+    /// The new cosign key's signature over the keys.
+    pub cosign_proof: Signature,
 }
 
 impl Role {
@@ -99,9 +110,8 @@ impl MemberAdded {
         cosign_key: &SigningKey,
         genesis: &Digest,
     ) -> Self {
-        let bytes = keys.encode();
-        let proof = |key: &SigningKey| key.sign_body(<MemberKeys as Wire>::TYPE, genesis, &bytes);
-        let (record_proof, cosign_proof) = (proof(record_key), proof(cosign_key));
+        let record_proof = keys.prove(record_key, genesis);
+        let cosign_proof = keys.prove(cosign_key, genesis);
         Self { keys, role, record_proof, cosign_proof }
     }
 
@@ -111,13 +121,52 @@ impl MemberAdded {
     ///
     /// [`RecordError::BadSignature`] if either proof does not verify.
     pub fn verify_proofs(&self, genesis: &Digest) -> Result<(), RecordError> {
-        let kind = <MemberKeys as Wire>::TYPE;
-        let bytes = self.keys.encode();
-        let proofs = [
-            (&self.keys.record_key, &self.record_proof),
-            (&self.keys.cosign_key, &self.cosign_proof),
-        ];
-        for (key, proof) in proofs {
+        self.keys.verify_proofs(genesis, &self.record_proof, &self.cosign_proof)
+    }
+}
+
+impl MemberRotated {
+    /// The record of an institution that goes from the record key `old` to `keys`, proved to the consortium `genesis`.
+    pub fn prove(
+        keys: MemberKeys,
+        old: &SigningKey,
+        record_key: &SigningKey,
+        cosign_key: &SigningKey,
+        genesis: &Digest,
+    ) -> Self {
+        let consent = old.sign_body(<Self as Wire>::TYPE, genesis, &keys.encode());
+        let record_proof = keys.prove(record_key, genesis);
+        let cosign_proof = keys.prove(cosign_key, genesis);
+        Self { keys, consent, record_proof, cosign_proof }
+    }
+
+    /// Checks that the record key so far, `old`, consents, and that the institution held the new keys.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError::BadSignature`] if one of the three signatures does not verify.
+    pub fn verify_proofs(&self, old: &PublicKey, genesis: &Digest) -> Result<(), RecordError> {
+        let kind = <Self as Wire>::TYPE;
+        old.verify_body(kind, genesis, &self.keys.encode(), &self.consent)
+            .map_err(|_| RecordError::BadSignature(kind))?;
+        self.keys.verify_proofs(genesis, &self.record_proof, &self.cosign_proof)
+    }
+}
+
+impl MemberKeys {
+    fn prove(&self, key: &SigningKey, genesis: &Digest) -> Signature {
+        key.sign_body(<Self as Wire>::TYPE, genesis, &self.encode())
+    }
+
+    fn verify_proofs(
+        &self,
+        genesis: &Digest,
+        record_proof: &Signature,
+        cosign_proof: &Signature,
+    ) -> Result<(), RecordError> {
+        let kind = <Self as Wire>::TYPE;
+        let bytes = self.encode();
+        for (key, proof) in [(&self.record_key, record_proof), (&self.cosign_key, cosign_proof)] {
             key.verify_body(kind, genesis, &bytes, proof)
                 .map_err(|_| RecordError::BadSignature(kind))?;
         }
@@ -136,6 +185,7 @@ impl Wire for Member {
                 institution: revoked.institution.to_string(),
                 reason: revoked.reason.to_string(),
             }),
+            Self::Rotated(rotated) => Change::Rotated(rotated.to_message()),
         };
         message::Member { change: Some(change) }
     }
@@ -147,7 +197,10 @@ impl Wire for Member {
                 institution: Institution::new(revoked.institution)?,
                 reason: Text::new(revoked.reason)?,
             })),
-            None => Err(refused("change", "added or revoked", "neither")),
+            Some(Change::Rotated(rotated)) => {
+                MemberRotated::from_message(rotated).map(Self::Rotated)
+            }
+            None => Err(refused("change", "added, revoked or rotated", "none of them")),
         }
     }
 }
@@ -177,6 +230,30 @@ impl Wire for MemberAdded {
                 cosign_key: fixed("cosign_key", &m.cosign_key)?,
             },
             role: Role::from_name(&m.role)?,
+            record_proof: fixed("record_proof", &m.record_proof)?,
+            cosign_proof: fixed("cosign_proof", &m.cosign_proof)?,
+        })
+    }
+}
+
+impl Wire for MemberRotated {
+    type Message = message::MemberRotated;
+    const TYPE: &'static str = "member-rotated";
+
+    fn to_message(&self) -> message::MemberRotated {
+        message::MemberRotated {
+            keys: Some(self.keys.to_message()),
+            consent: self.consent.as_bytes().to_vec(),
+            record_proof: self.record_proof.as_bytes().to_vec(),
+            cosign_proof: self.cosign_proof.as_bytes().to_vec(),
+        }
+    }
+
+    fn from_message(m: message::MemberRotated) -> Result<Self, RecordError> {
+        let keys = m.keys.ok_or_else(|| refused("keys", "three keys", "none"))?;
+        Ok(Self {
+            keys: MemberKeys::from_message(keys)?,
+            consent: fixed("consent", &m.consent)?,
             record_proof: fixed("record_proof", &m.record_proof)?,
             cosign_proof: fixed("cosign_proof", &m.cosign_proof)?,
         })

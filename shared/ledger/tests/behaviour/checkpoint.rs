@@ -1,7 +1,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ledger::checkpoint::{
-    CheckpointError, LogIdentity, NoteSignature, SignedCheckpoint, witness_key,
+    CheckpointError, LogIdentity, LogKeys, NoteSignature, SignedCheckpoint, witness_key,
 };
 use ledger::tree::Head;
 use proptest::prelude::*;
@@ -143,4 +143,23 @@ fn a_cosignature_of_another_head_time_key_or_name_is_refused() {
         let line = format!("— {} {}", witness.name(), STANDARD.encode([&id[..], &bytes].concat()));
         bad(&NoteSignature::parse(&line).unwrap());
     }
+}
+
+#[test]
+fn each_size_of_a_log_has_one_key() {
+    let mut keys = LogKeys::new(identity());
+    keys.change(4, key(10).public());
+    keys.change(6, key(11).public());
+    // A leaf before the newest key's says nothing new.
+    keys.change(5, key(12).public());
+    for (size, expected) in [(1, 9), (4, 9), (5, 10), (6, 10), (7, 11), (u64::MAX, 11)] {
+        assert_eq!(keys.at(size).key, key(expected).public(), "{size}");
+        let head = Head { size, root: digest(1) };
+        for signer in 9..12 {
+            let note = SignedCheckpoint::sign(&digest(0), head, &key(signer)).unwrap();
+            assert_eq!(keys.open(note.text()).is_ok(), signer == expected, "{size} by {signer}");
+        }
+    }
+    assert_eq!(keys.newest(), keys.at(7));
+    assert_eq!(keys.iter().count(), 3);
 }

@@ -2,12 +2,14 @@
 
 use ledger::digest::{Digest, sha256};
 use ledger::record::{
-    Abandoned, Approval, Body, Charge, Closed, Contribution, Evidence, Extended, Fault, Genesis,
-    Institution, Member, MemberAdded, MemberKeys, MemberRevoked, Model, Plan, PlanProposed,
-    QuorumRule, Role, RoundOpened, RunFinished, RunId, RunStarted, TaskChange, Text,
+    Abandoned, Approval, Body, Charge, Closed, Contribution, Decision, Evidence, Extended, Fault,
+    Genesis, Institution, LogKey, LogKeyChange, Member, MemberAdded, MemberKeys, MemberRevoked,
+    MemberRotated, Model, Paused, Plan, PlanProposed, QuorumRule, Recalled, Role, RoundOpened,
+    RunFinished, RunId, RunStarted, TaskChange, Text,
 };
-use ledger::signing::SigningKey;
+use ledger::signing::{Signature, SigningKey};
 use ledger::time::Timestamp;
+use ledger::tree::Head;
 
 /// A key that is the same in every run.
 pub(crate) fn key(seed: u8) -> SigningKey {
@@ -44,6 +46,22 @@ pub(crate) fn contribution() -> Contribution {
     }
 }
 
+fn decision(about: Option<Digest>) -> Decision {
+    let text = Text::new("the model of run 3 is used for limits up to 5,000").unwrap();
+    Decision { institution: name("bank-a"), text, about, number: 2 }
+}
+
+fn log_key(handover: Option<Signature>) -> LogKey {
+    let change = LogKeyChange {
+        old_key: key(9).public(),
+        new_key: key(10).public(),
+        anchor: Head { size: 12, root: digest(4) },
+        reason: Text::new("yearly").unwrap(),
+    };
+    let approvals = [(name("bank-a"), key(2).sign(b"a")), (name("bank-b"), key(2).sign(b"b"))];
+    LogKey { key_proof: key(10).sign(b"k"), change, handover, approvals: approvals.into() }
+}
+
 /// One body of every kind.
 pub(crate) fn bodies() -> Vec<Body> {
     let reason = Text::new("as agreed").unwrap();
@@ -53,6 +71,7 @@ pub(crate) fn bodies() -> Vec<Body> {
         record_key: key(2).public(),
         cosign_key: key(3).public(),
     };
+    let rotated = MemberRotated::prove(keys.clone(), &key(4), &key(2), &key(3), &digest(0));
     let added = MemberAdded::prove(keys, Role::Bank, &key(2), &key(3), &digest(0));
     let cohort = [name("bank-a"), name("bank-b")];
     vec![
@@ -89,8 +108,16 @@ pub(crate) fn bodies() -> Vec<Body> {
             institution: name("bank-a"),
             contribution: contribution(),
             signature: key(2).sign(b"x"),
-            detail: reason,
+            detail: reason.clone(),
         }
         .into(),
+        Member::Rotated(rotated).into(),
+        Paused { run: run(), paused: true, reason: reason.clone() }.into(),
+        Paused { run: run(), paused: false, reason: reason.clone() }.into(),
+        Recalled { run: run(), from: 3, reason: reason.clone() }.into(),
+        decision(Some(digest(5))).into(),
+        decision(None).into(),
+        log_key(Some(key(9).sign(b"x"))).into(),
+        log_key(None).into(),
     ]
 }

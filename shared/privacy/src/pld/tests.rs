@@ -39,6 +39,33 @@ fn sampled_gaussian(rate: f64, shift: f64, epsilon: f64) -> f64 {
     forward.max(backward)
 }
 
+/// δ of one release of `line` under Gaussian noise at ε, one way; exact up to rounding.
+fn one_release(line: &Line, epsilon: f64, direction: Direction) -> f64 {
+    let (_, p, q) = line.sides();
+    let above = |side: &[(f64, f64)], t: f64, sign: f64| -> f64 {
+        side.iter().map(|(w, shift)| w * libm::exp(log_normal_cdf(sign * (shift - t)))).sum()
+    };
+    // Where the loss passes ε, δ has its maximum: a place that is a little off is as good.
+    let place = |loss: f64| {
+        let (mut low, mut high) = (-200.0, 200.0);
+        for _ in 0..100 {
+            let middle = 0.5 * (low + high);
+            if line.loss(middle) > loss { high = middle } else { low = middle }
+        }
+        low
+    };
+    match direction {
+        Direction::Forward => {
+            let t = place(epsilon);
+            above(p, t, 1.0) - libm::exp(epsilon) * above(q, t, 1.0)
+        }
+        Direction::Backward => {
+            let t = place(-epsilon);
+            above(q, t, -1.0) - libm::exp(epsilon) * above(p, t, -1.0)
+        }
+    }
+}
+
 fn part(line: Line, count: u64) -> Vec<Part> {
     vec![Part { count, dominating: vec![(1.0, line)], attained: None }]
 }
@@ -84,6 +111,29 @@ proptest! {
         let rounding = 1e-15 + 1e-9 * truth;
         prop_assert!(found.lower <= truth + rounding, "{:?} {}", found, truth);
         prop_assert!(found.upper >= truth - rounding, "{:?} {}", found, truth);
+    }
+
+    #[test]
+    fn one_release_of_several_tasks_is_within_its_mesh(
+        portion in between(1e-12, 0.5), is_high in any::<bool>(), is_mirrored in any::<bool>(),
+        tasks in 1..5u32, shift in between(0.02, 4.0), beyond in 0.0..6.5f64,
+        step in between(2e-3, 0.2), tilt in 0.0..2.0f64,
+    ) {
+        let rate = if is_high { 1.0 - portion } else { portion };
+        let new = if is_mirrored { Line::changing } else { Line::appearing };
+        let line = new(Noise::Gaussian, tasks, rate, shift);
+        let epsilon = line.loss(0.5 * shift + beyond).max(1e-6);
+        let whole = Part { count: 1, dominating: vec![(1.0, line.clone())], attained: None };
+        let cut = Cut::new(&whole, step, 1e-18).unwrap();
+        for direction in [Direction::Forward, Direction::Backward] {
+            let truth = one_release(&line, epsilon, direction);
+            let tilt = Tilt { exponent: tilt, log_window: 60.0 };
+            let profile = Profile::new(&[cut.loss(direction)], step, tilt, &mut Vec::new()).unwrap();
+            let (upper, lower) = profile.delta(epsilon);
+            let rounding = 1e-15 + 1e-9 * truth;
+            prop_assert!(lower <= truth + rounding, "{} {} {}", lower, truth, upper);
+            prop_assert!(upper >= truth - rounding, "{} {} {}", lower, truth, upper);
+        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Who may write what, and changes of the roster.
 
-use ledger::record::{Body, Institution, Member, MemberAdded, Role};
+use ledger::record::{Body, Institution, Member, MemberAdded, MemberRotated, Role};
 use ledger::signing::PublicKey;
 
 use super::Violation;
-use crate::limits::MEMBERS_MAX;
+use crate::limits::{MEMBERS_MAX, ROTATIONS_PER_MEMBER_MAX};
 use crate::state::{Consortium, Membership};
 
 /// The key that must have signed a record of this kind.
@@ -13,6 +13,11 @@ pub(super) fn author_of(consortium: &Consortium, body: &Body) -> Result<PublicKe
     match body {
         Body::Approval(approval) => active_bank(&approval.institution),
         Body::Accepted(contribution) => active_bank(&contribution.institution),
+        Body::Decision(decision) => {
+            let name = &decision.institution;
+            let member = consortium.active(name).map(|member| member.record_key);
+            member.ok_or_else(|| Violation::NotActive(name.clone()))
+        }
         Body::Genesis(_)
         | Body::Member(_)
         | Body::PlanProposed(_)
@@ -23,7 +28,10 @@ pub(super) fn author_of(consortium: &Consortium, body: &Body) -> Result<PublicKe
         | Body::Model(_)
         | Body::Abandoned(_)
         | Body::RunFinished(_)
-        | Body::Evidence(_) => Ok(consortium.genesis.operator_key),
+        | Body::Evidence(_)
+        | Body::Paused(_)
+        | Body::Recalled(_)
+        | Body::LogKey(_) => Ok(consortium.genesis.operator_key),
     }
 }
 
@@ -43,6 +51,7 @@ pub(super) fn member(
 ) -> Result<(), Violation> {
     match member {
         Member::Added(added) => add(consortium, added, index),
+        Member::Rotated(rotated) => rotate(consortium, rotated),
         Member::Revoked(revoked) => {
             let name = &revoked.institution;
             if consortium.active(name).is_none() {
@@ -87,7 +96,43 @@ fn add(consortium: &mut Consortium, added: &MemberAdded, index: u64) -> Result<(
         tls_key_digest: keys.tls_key_digest,
         admitted: index,
         revoked: None,
+        retired: Vec::new(),
+        decisions: 0,
+        decided: None,
     };
     consortium.members.insert(name.clone(), member);
+    Ok(())
+}
+
+/// Between runs only, so that one key speaks for a member in a whole run. Each of the three keys may stay; a new one was used by nobody.
+/// What the member signed of plans that have not run is void: it signs them again.
+fn rotate(consortium: &mut Consortium, rotated: &MemberRotated) -> Result<(), Violation> {
+    let keys = &rotated.keys;
+    let name = &keys.institution;
+    if consortium.run.is_some() {
+        return Err(Violation::RunOpen);
+    }
+    let member = consortium.active(name).ok_or_else(|| Violation::NotActive(name.clone()))?;
+    if member.has(keys) {
+        return Err(Violation::Field { field: "member_rotated.keys" });
+    }
+    if member.retired.len() >= ROTATIONS_PER_MEMBER_MAX {
+        let limit = ROTATIONS_PER_MEMBER_MAX;
+        return Err(Violation::Limit { what: "changes of one member's keys", limit });
+    }
+    if !consortium.may_use(member, keys) {
+        return Err(Violation::SharedKey(name.clone()));
+    }
+    let proofs = rotated.verify_proofs(&member.record_key, &consortium.digest);
+    proofs.map_err(Violation::Record)?;
+    if let Some(member) = consortium.members.get_mut(name) {
+        member.retired.push([member.record_key, member.cosign_key]);
+        member.record_key = keys.record_key;
+        member.cosign_key = keys.cosign_key;
+        member.tls_key_digest = keys.tls_key_digest;
+    }
+    for proposal in consortium.proposals.values_mut() {
+        proposal.approvals.remove(name);
+    }
     Ok(())
 }

@@ -26,6 +26,9 @@ pub(super) fn opened(
         let expected = run.phase.expects();
         return Err(Violation::OutOfPlace { expected, got: "round-opened" });
     };
+    if run.paused {
+        return Err(Violation::Paused(run.id));
+    }
     if number >= run.plan.text().rounds {
         return Err(Violation::OutOfPlace { expected: "run-finished", got: "round-opened" });
     }
@@ -156,6 +159,6 @@ fn open_round<'a>(run: &'a mut Run, got: &'static str) -> Result<&'a mut Round, 
     }
 }
 
-fn field(field: &'static str, holds: bool) -> Result<(), Violation> {
+pub(super) fn field(field: &'static str, holds: bool) -> Result<(), Violation> {
     if holds { Ok(()) } else { Err(Violation::Field { field }) }
 }

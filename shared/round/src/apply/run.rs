@@ -70,6 +70,7 @@ pub(super) fn started(
         plan,
         model: None,
         phase: Phase::ExpectInitialModel,
+        paused: false,
         latest: BTreeMap::new(),
         evidence: BTreeMap::new(),
         approvals,
@@ -123,7 +124,8 @@ pub(super) fn finished(
 fn end(consortium: &mut Consortium, finished: bool) {
     if let Some(run) = consortium.run.take() {
         let Run { id, plan, model, latest, approvals, .. } = run;
-        consortium.ended.insert(id, Ending { plan, model, finished, latest, approvals });
+        let recalled = None;
+        consortium.ended.insert(id, Ending { plan, model, finished, recalled, latest, approvals });
     }
 }
 

@@ -98,6 +98,15 @@ pub enum Violation {
     /// An institution outside the cohort.
     #[error("{0} is not in the cohort")]
     NotInCohort(Institution),
+    /// A round that is opened while the run is paused.
+    #[error("run {0} is paused, and no round may be opened")]
+    Paused(RunId),
+    /// Models are withdrawn of a run that has not ended.
+    #[error("run {0} has not ended")]
+    NotEnded(RunId),
+    /// Too few of the banks signed the change of the log's key.
+    #[error("a key of the log that no quorum of the banks signed")]
+    NoKeyQuorum,
     /// A close without quorum, or before the deadline with somebody missing.
     #[error("a round closed before it may be")]
     ClosedTooSoon,

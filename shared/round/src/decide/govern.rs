@@ -1,12 +1,13 @@
 //! The roster, plans and their approval.
 
 use ledger::record::{
-    Abandoned, Approval, Body, Institution, Member, MemberAdded, MemberRevoked, PlanProposed, Role,
-    RunId, RunStarted, Text,
+    Abandoned, Approval, Body, Decision, Institution, LogKey, Member, MemberAdded, MemberRevoked,
+    MemberRotated, PlanProposed, Recalled, Role, RunId, RunStarted, Text,
 };
 use ledger::signing::Signature;
 
 use super::{Draft, Refusal, Stage};
+use crate::apply::allows;
 use crate::limits::{MEMBERS_MAX, PROPOSALS_MAX};
 use crate::plan::Plan;
 
@@ -52,6 +53,61 @@ pub(super) fn revoke(
     let reason = Text::new(reason).map_err(Refusal::Record)?;
     let revoked = Member::Revoked(MemberRevoked { institution, reason });
     Ok(vec![Draft::by_operator(stage.at, Body::Member(revoked))])
+}
+
+/// The same keys again: the answer was lost, nothing is recorded twice.
+pub(super) fn rotate(stage: Stage<'_>, rotated: MemberRotated) -> Result<Vec<Draft>, Refusal> {
+    let member = stage.consortium.active(&rotated.keys.institution);
+    if member.is_some_and(|member| member.has(&rotated.keys)) {
+        return Ok(vec![]);
+    }
+    by_operator(stage, Body::Member(Member::Rotated(rotated)))
+}
+
+pub(super) fn change_log_key(stage: Stage<'_>, log_key: LogKey) -> Result<Vec<Draft>, Refusal> {
+    if stage.consortium.log_keys.newest().key == log_key.change.new_key {
+        return Ok(vec![]);
+    }
+    by_operator(stage, Body::LogKey(log_key))
+}
+
+pub(super) fn recall(
+    stage: Stage<'_>,
+    run: RunId,
+    from: u32,
+    reason: String,
+) -> Result<Vec<Draft>, Refusal> {
+    if stage.consortium.is_recalled(&run, from) {
+        return Ok(vec![]);
+    }
+    let reason = Text::new(reason).map_err(Refusal::Record)?;
+    by_operator(stage, Body::Recalled(Recalled { run, from, reason }))
+}
+
+pub(super) fn record(
+    stage: Stage<'_>,
+    decision: Decision,
+    signature: Signature,
+) -> Result<Vec<Draft>, Refusal> {
+    let Stage { state, consortium, at } = stage;
+    if state.decided(&decision).is_some() {
+        // A retry of a decision whose answer was lost.
+        return Ok(vec![]);
+    }
+    let name = &decision.institution;
+    let member = consortium.active(name).ok_or_else(|| Refusal::NotAMember(name.clone()))?;
+    let body = Body::Decision(decision);
+    allows(consortium, &body, at, state.size).map_err(Refusal::Rules)?;
+    let draft = Draft::by_member(at, body, member.record_key, signature);
+    super::contribute::verify(&draft, &consortium.digest)?;
+    Ok(vec![draft])
+}
+
+/// A record by the operator, if it follows from the log.
+pub(super) fn by_operator(stage: Stage<'_>, body: Body) -> Result<Vec<Draft>, Refusal> {
+    let Stage { state, consortium, at } = stage;
+    allows(consortium, &body, at, state.size).map_err(Refusal::Rules)?;
+    Ok(vec![Draft::by_operator(at, body)])
 }
 
 pub(super) fn propose(stage: Stage<'_>, bytes: &[u8]) -> Result<Vec<Draft>, Refusal> {

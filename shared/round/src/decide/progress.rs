@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ledger::digest::Digest;
-use ledger::record::{Body, Closed, Extended, Institution, Model, RoundOpened, RunFinished};
+use ledger::record::{
+    Body, Closed, Extended, Institution, Model, Paused, RoundOpened, RunFinished, RunId, Text,
+};
 use ledger::time::Timestamp;
 
 use super::{Draft, NewModel, Refusal, Stage, govern};
@@ -50,16 +52,17 @@ fn waiting(consortium: &Consortium) -> Option<&Proposal> {
     consortium.proposals.values().find(|p| consortium.quorum(&p.plan, &p.approvals))
 }
 
-/// Model 0 and round 0.
+/// Model 0 and round 0, unless the run is paused.
 pub(super) fn begin(stage: Stage<'_>, new: NewModel) -> Result<Vec<Draft>, Refusal> {
     let run = run_of(stage, new)?;
     if run.phase != Phase::ExpectInitialModel {
         return Err(Refusal::WrongPhase(run.phase.expects()));
     }
-    Ok(vec![model(stage.at, new, 0), open(stage.at, stage.consortium, run, new.theta, 0)])
+    let first = open(stage.at, stage.consortium, run, new.theta, 0);
+    Ok(core::iter::once(model(stage.at, new, 0)).chain(first).collect())
 }
 
-/// Closed, the model that follows, and the next round or the end of the run: one commit.
+/// Closed, the model that follows, and the end of the run, or the next round unless the run is paused: one commit.
 pub(super) fn close(
     stage: Stage<'_>,
     number: u32,
@@ -84,9 +87,30 @@ pub(super) fn close(
     let after = if next < run.plan.text().rounds {
         open(at, consortium, run, new.theta, next)
     } else {
-        finish(at, run, next)
+        Some(finish(at, run, next))
     };
-    Ok(vec![Draft::by_operator(at, Body::Closed(closed)), model(at, new, next), after])
+    let closed = Draft::by_operator(at, Body::Closed(closed));
+    Ok([closed, model(at, new, next)].into_iter().chain(after).collect())
+}
+
+/// The pause or its end, and then the round that waited for it.
+pub(super) fn pause(
+    stage: Stage<'_>,
+    id: RunId,
+    paused: bool,
+    reason: String,
+) -> Result<Vec<Draft>, Refusal> {
+    let Stage { consortium, at, .. } = stage;
+    let run = consortium.run.as_ref().filter(|run| run.id == id).ok_or(Refusal::UnknownRun(id))?;
+    if run.paused == paused {
+        return Ok(vec![]);
+    }
+    let reason = Text::new(reason).map_err(Refusal::Record)?;
+    let mut drafts = govern::by_operator(stage, Body::Paused(Paused { run: id, paused, reason }))?;
+    if let (false, Phase::ExpectRound(number), Some(model)) = (paused, &run.phase, run.model) {
+        drafts.push(opening(at, consortium, run, model.theta, *number));
+    }
+    Ok(drafts)
 }
 
 /// An extension that is due, or a run that waited for another to end.
@@ -121,7 +145,18 @@ fn model(at: Timestamp, new: NewModel, index: u32) -> Draft {
     Draft::by_operator(at, Body::Model(Model { run, index, theta, master }))
 }
 
-fn open(at: Timestamp, consortium: &Consortium, run: &Run, theta: Digest, number: u32) -> Draft {
+/// The next round; none while the run is paused.
+fn open(
+    at: Timestamp,
+    consortium: &Consortium,
+    run: &Run,
+    theta: Digest,
+    number: u32,
+) -> Option<Draft> {
+    (!run.paused).then(|| opening(at, consortium, run, theta, number))
+}
+
+fn opening(at: Timestamp, consortium: &Consortium, run: &Run, theta: Digest, number: u32) -> Draft {
     let opened = RoundOpened {
         run: run.id,
         round: number,

@@ -3,6 +3,7 @@
 use ledger::record::{Institution, RecordError, RunId};
 use ledger::time::Timestamp;
 
+use crate::apply::Violation;
 use crate::plan::PlanError;
 
 /// Why a request is answered with no record. Every reason is a public fact.
@@ -17,6 +18,9 @@ pub enum Refusal {
     /// Not in the roster, or not any more, or not as a bank.
     #[error("{0} is not an active bank of this consortium")]
     NotABank(Institution),
+    /// Not in the roster, or not any more.
+    #[error("{0} is not an active member of this consortium")]
+    NotAMember(Institution),
     /// The name is taken by other keys, or by somebody who was put out.
     #[error("{0} is in the roster already, with other keys or put out")]
     NameTaken(Institution),
@@ -81,6 +85,9 @@ pub enum Refusal {
     /// The result of a round that does not hold all accepted contributions, or comes too soon.
     #[error("the round cannot be closed with these contributions now")]
     Stale,
+    /// What the operator or a member wants to record does not follow from the log.
+    #[error("the log would not hold it: {0}")]
+    Rules(Violation),
     /// A record that the run does not wait for.
     #[error("the run waits for {0}")]
     WrongPhase(&'static str),

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ledger::checkpoint::{LogIdentity, LogKeys};
 use ledger::digest::Digest;
-use ledger::record::{Institution, Role, RunId};
+use ledger::record::{Genesis, Institution, Role, RunId};
 use ledger::signing::PublicKey;
 use ledger::time::Timestamp;
 
@@ -44,9 +45,18 @@ fn checked(texts: &[&[u8]]) -> Result<Plans, SnapshotError> {
 }
 
 fn consortium(reader: &mut Reader<'_>, plans: &Plans) -> Result<Consortium, SnapshotError> {
+    let digest = reader.digest()?;
+    let genesis: Genesis = reader.canonical()?;
+    let mut log_keys = LogKeys::new(LogIdentity { genesis: digest, key: genesis.log_key });
+    let later: Vec<_> =
+        reader.list(|reader| Ok((reader.u64()?, PublicKey::from_bytes(reader.array()?))))?;
+    for (index, key) in later {
+        log_keys.change(index, key);
+    }
     Ok(Consortium {
-        digest: reader.digest()?,
-        genesis: reader.canonical()?,
+        digest,
+        genesis,
+        log_keys,
         members: reader.list(|reader| Ok((reader.institution()?, membership(reader)?)))?,
         proposals: reader.list(|reader| {
             let plan = plan(reader, plans)?;
@@ -79,6 +89,12 @@ fn membership(reader: &mut Reader<'_>) -> Result<Membership, SnapshotError> {
         tls_key_digest: reader.digest()?,
         admitted: reader.u64()?,
         revoked: reader.option(Reader::u64)?,
+        retired: reader.list(|reader| {
+            let key = |reader: &mut Reader<'_>| reader.array().map(PublicKey::from_bytes);
+            Ok([key(reader)?, key(reader)?])
+        })?,
+        decisions: reader.u32()?,
+        decided: reader.option(|reader| Ok((reader.u64()?, reader.digest()?)))?,
     })
 }
 
@@ -88,6 +104,7 @@ fn run(reader: &mut Reader<'_>, plans: &Plans) -> Result<Run, SnapshotError> {
         plan: plan(reader, plans)?,
         model: reader.option(model)?,
         phase: phase(reader)?,
+        paused: reader.flag()?,
         latest: accepted(reader)?,
         evidence: reader
             .list(|reader| Ok((reader.institution()?, reader.list(Reader::digest)?)))?,
@@ -100,6 +117,7 @@ fn ending(reader: &mut Reader<'_>, plans: &Plans) -> Result<Ending, SnapshotErro
         plan: plan(reader, plans)?,
         model: reader.option(model)?,
         finished: reader.flag()?,
+        recalled: reader.option(Reader::u32)?,
         latest: accepted(reader)?,
         approvals: approvals(reader)?,
     })

@@ -34,9 +34,14 @@ fn plans(state: &State) -> BTreeMap<Digest, &Plan> {
 }
 
 fn consortium(writer: &mut Writer, consortium: &Consortium) {
-    let Consortium { digest, genesis, members, proposals, run: open, ended } = consortium;
+    let Consortium { digest, genesis, log_keys, members, proposals, run: open, ended } = consortium;
     writer.digest(digest);
     writer.canonical(genesis);
+    let later: Vec<_> = log_keys.iter().filter_map(|(index, key)| Some((index?, key))).collect();
+    writer.list(&later, |writer, (index, key)| {
+        writer.u64(*index);
+        writer.raw(key.as_bytes());
+    });
     writer.list(members, |writer, (name, member)| {
         writer.institution(name);
         membership(writer, member);
@@ -54,7 +59,17 @@ fn consortium(writer: &mut Writer, consortium: &Consortium) {
 }
 
 fn membership(writer: &mut Writer, member: &Membership) {
-    let Membership { role, record_key, cosign_key, tls_key_digest, admitted, revoked } = member;
+    let Membership {
+        role,
+        record_key,
+        cosign_key,
+        tls_key_digest,
+        admitted,
+        revoked,
+        retired,
+        decisions,
+        decided,
+    } = member;
     writer.u8(match role {
         Role::Bank => 0,
         Role::Auditor => 1,
@@ -64,14 +79,25 @@ fn membership(writer: &mut Writer, member: &Membership) {
     writer.digest(tls_key_digest);
     writer.u64(*admitted);
     writer.option(*revoked, Writer::u64);
+    writer.list(retired, |writer, [record, cosign]| {
+        writer.raw(record.as_bytes());
+        writer.raw(cosign.as_bytes());
+    });
+    writer.u32(*decisions);
+    writer.option(decided.as_ref(), |writer, (index, digest)| {
+        writer.u64(*index);
+        writer.digest(digest);
+    });
 }
 
 fn run(writer: &mut Writer, run: &Run) {
-    let Run { id, plan, model: newest, phase: waits, latest, evidence, approvals: spent } = run;
+    let Run { id, plan, model: newest, phase: waits, paused, latest, evidence, approvals: spent } =
+        run;
     writer.digest(id.as_digest());
     writer.digest(&plan.digest());
     writer.option(newest.as_ref(), model);
     phase(writer, waits);
+    writer.u8(u8::from(*paused));
     accepted(writer, latest);
     writer.list(evidence, |writer, (name, digests)| {
         writer.institution(name);
@@ -81,10 +107,11 @@ fn run(writer: &mut Writer, run: &Run) {
 }
 
 fn ending(writer: &mut Writer, ending: &Ending) {
-    let Ending { plan, model: last, finished, latest, approvals: spent } = ending;
+    let Ending { plan, model: last, finished, recalled, latest, approvals: spent } = ending;
     writer.digest(&plan.digest());
     writer.option(last.as_ref(), model);
     writer.u8(u8::from(*finished));
+    writer.option(*recalled, Writer::u32);
     accepted(writer, latest);
     approvals(writer, spent);
 }

@@ -43,6 +43,14 @@ pub(crate) enum Action {
     Admit(usize),
     Revoke(usize),
     Abandon,
+    Pause(bool),
+    Recall(u32),
+    Decide {
+        who: usize,
+        number: u32,
+    },
+    Rotate(usize),
+    ChangeLogKey(Vec<bool>),
     /// Something that was asked for before, word for word.
     Again(usize),
 }
@@ -81,6 +89,11 @@ fn action() -> impl Strategy<Value = Action> {
         1 => (0usize..6).prop_map(Action::Admit),
         1 => who().prop_map(Action::Revoke),
         1 => Just(Action::Abandon),
+        2 => any::<bool>().prop_map(Action::Pause),
+        1 => (0u32..3).prop_map(Action::Recall),
+        1 => (who(), 0u32..3).prop_map(|(who, number)| Action::Decide { who, number }),
+        1 => who().prop_map(Action::Rotate),
+        1 => prop::collection::vec(any::<bool>(), 5).prop_map(Action::ChangeLogKey),
         5 => any::<prop::sample::Index>().prop_map(|i| Action::Again(i.index(1 << 20))),
     ]
 }
@@ -147,6 +160,24 @@ fn request(world: &World, action: &Action, asked: &[Request]) -> Option<Request>
         }
         Action::Abandon => {
             Request::Abandon { run: *world.runs.last()?, reason: "enough".to_owned() }
+        }
+        Action::Pause(paused) => Request::Pause {
+            run: world.newest_run(),
+            paused: *paused,
+            reason: "looked at".to_owned(),
+        },
+        Action::Recall(from) => Request::Recall {
+            run: world.newest_run(),
+            from: *from,
+            reason: "wrong data".to_owned(),
+        },
+        Action::Decide { who, number } => World::decide(name(*who), *number),
+        Action::Rotate(who) => Request::Rotate(rotated(name(*who))),
+        Action::ChangeLogKey(signs) => {
+            let signers = NAMES.iter().zip(signs).filter(|(_, signs)| **signs);
+            let signers: Vec<_> = signers.map(|(name, _)| *name).collect();
+            let lost = signs.last().copied().unwrap_or(false);
+            Request::ChangeLogKey(log_key(&signers, world.state.size, lost))
         }
         Action::Again(number) => asked.get(number % asked.len().max(1))?.clone(),
     })
@@ -331,16 +362,21 @@ fn every_kind_of_record_is_refused_with_one_field_changed() {
         (32, contribute(B)),
         (33, contribute(C)),
         (34, close(1, &[A, B, C])),
+        (35, recall(1)),
         (35, propose(Plan::Second)),
         (36, approve(A, Plan::Second)),
         (37, approve(B, Plan::Second)),
         (38, approve(C, Plan::Second)),
+        (39, pause(true)),
         (39, abandon()),
-        (40, revoke(D)),
+        (41, decide_as(AUDITOR, 0)),
+        (42, change_log_key(&[A, B, C], false)),
+        (43, rotate(D)),
+        (44, revoke(D)),
     ]);
     let kinds: BTreeSet<&str> =
         world.leaves.iter().map(|l| ledger::record::Payload::kind(l.body())).collect();
-    assert_eq!(kinds.len(), 13, "{kinds:?}");
+    assert_eq!(kinds.len(), 17, "{kinds:?}");
     for (before, leaf, _) in replay(&world.leaves) {
         assert_no_mutant_follows(&before, leaf);
     }

@@ -503,3 +503,125 @@ fn accepted_by(world: &World, name: &str) -> usize {
     let of = |body: &&Body| matches!(body, Body::Accepted(c) if c.institution.as_str() == name);
     bodies.filter(of).count()
 }
+
+#[test]
+fn a_paused_run_closes_its_round_and_opens_no_other_until_it_is_resumed() {
+    let mut world = World::running();
+    assert_snapshot!(world.play(&[
+        (1, pause(false)),
+        (2, pause(true)),
+        (3, pause(true)),
+        (4, contribute(A)),
+        (5, contribute(B)),
+        (6, contribute(C)),
+        (7, close(0, &[A, B, C])),
+        (8, contribute_to(1, A)),
+        (99, tick()),
+        (100, pause(false)),
+        (101, contribute(A)),
+    ]), @"
+      1 resume                        -> nothing new
+      2 pause                         -> Paused
+      3 pause                         -> nothing new
+      4 contribute(alder)             -> Accepted{alder}
+      5 contribute(birch)             -> Accepted{birch}
+      6 contribute(cedar)             -> Accepted{cedar}
+      7 close(0: alder, birch, cedar) -> Closed{alder, birch, cedar}, Model{1}
+      8 contribute(alder, round 1)    -> refused: round 1 is not open
+     99 tick                          -> nothing new
+    100 resume                        -> Resumed, RoundOpened{1: alder, birch, cedar; until 120}
+    101 contribute(alder)             -> Accepted{alder}
+    ");
+}
+
+#[test]
+fn models_of_an_ended_run_are_withdrawn_from_one_on() {
+    let mut world = World::running();
+    assert_snapshot!(world.play(&[
+        (1, recall(0)),
+        (4, contribute(A)),
+        (5, contribute(B)),
+        (6, contribute(C)),
+        (7, close(0, &[A, B, C])),
+        (8, abandon()),
+        (9, recall(2)),
+        (10, recall(1)),
+        (11, recall(1)),
+        (12, recall(0)),
+    ]), @"
+     1 recall(0)                     -> refused: the log would not hold it: run #0 has not ended
+     4 contribute(alder)             -> Accepted{alder}
+     5 contribute(birch)             -> Accepted{birch}
+     6 contribute(cedar)             -> Accepted{cedar}
+     7 close(0: alder, birch, cedar) -> Closed{alder, birch, cedar}, Model{1}, RoundOpened{1: alder, birch, cedar; until 27}
+     8 abandon                       -> Abandoned
+     9 recall(2)                     -> refused: the log would not hold it: recalled.from is not what follows from the log
+    10 recall(1)                     -> Recalled{from 1}
+    11 recall(1)                     -> nothing new
+    12 recall(0)                     -> Recalled{from 0}
+    ");
+    let (run, consortium) = (world.newest_run(), world.state.consortium.unwrap());
+    assert!(consortium.is_recalled(&run, 0) && consortium.is_recalled(&run, 1));
+}
+
+#[test]
+fn a_decision_is_recorded_once_and_by_members_alone() {
+    let mut world = World::running();
+    assert_snapshot!(world.play(&[
+        (1, decide_as(AUDITOR, 0)),
+        (2, decide_as(AUDITOR, 0)),
+        (3, decide_as(A, 1)),
+        (3, decide_as(A, 0)),
+        (4, decide_as(AUDITOR, 1)),
+        (5, decide_as(AUDITOR, 0)),
+        (6, decide_as(STRANGER, 0)),
+        (7, revoke(B)),
+        (8, decide_as(B, 0)),
+    ]), @"
+    1 decide(owl, 0)    -> Decision{owl 0}
+    2 decide(owl, 0)    -> nothing new
+    3 decide(alder, 1)  -> refused: the log would not hold it: decision.number is not what follows from the log
+    3 decide(alder, 0)  -> Decision{alder 0}
+    4 decide(owl, 1)    -> Decision{owl 1}
+    5 decide(owl, 0)    -> refused: the log would not hold it: decision.number is not what follows from the log
+    6 decide(weasel, 0) -> refused: weasel is not an active member of this consortium
+    7 revoke(birch)     -> Revoked{birch}
+    8 decide(birch, 0)  -> refused: birch is not an active member of this consortium
+    ");
+}
+
+#[test]
+fn keys_change_between_runs_with_the_consent_of_those_before() {
+    let mut world = World::running();
+    assert_snapshot!(world.play(&[
+        (1, rotate(A)),
+        (2, change_log_key(&[A, B, C], false)),
+        (3, abandon()),
+        (4, change_log_key(&[A, B], false)),
+        (5, change_log_key(&[A, B, AUDITOR], false)),
+        (6, change_log_key(&[A, B, C], true)),
+        (7, change_log_key(&[A, B, C], true)),
+        (8, rotate(A)),
+        (9, rotate(A)),
+        (10, rotate(B)),
+        (11, rotate(STRANGER)),
+        (12, decide_as(A, 0)),
+    ]), @"
+     1 rotate(alder)                                 -> refused: the log would not hold it: a run is open already
+     2 log key(alder, birch, cedar)                  -> refused: the log would not hold it: a run is open already
+     3 abandon                                       -> Abandoned
+     4 log key(alder, birch)                         -> refused: the log would not hold it: a key of the log that no quorum of the banks signed
+     5 log key(alder, birch, owl)                    -> refused: the log would not hold it: owl is not an active member, or not as a bank
+     6 log key(alder, birch, cedar; the old is lost) -> LogKey
+     7 log key(alder, birch, cedar; the old is lost) -> nothing new
+     8 rotate(alder)                                 -> Rotated{alder}
+     9 rotate(alder)                                 -> nothing new
+    10 rotate(birch)                                 -> refused: the log would not hold it: birch brings a key that another member uses
+    11 rotate(weasel)                                -> refused: the log would not hold it: weasel is not an active member, or not as a bank
+    12 decide(alder, 0)                              -> refused: expected a valid signature of decision, got one that does not verify
+    ");
+    let consortium = world.state.consortium.unwrap();
+    let brought = consortium.log_keys.iter().last().and_then(|(index, _)| index).unwrap();
+    assert_eq!(consortium.log_keys.at(brought).key, consortium.genesis.log_key);
+    assert_ne!(consortium.log_keys.at(brought + 1).key, consortium.genesis.log_key);
+}

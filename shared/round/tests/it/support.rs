@@ -5,7 +5,10 @@ mod mutate;
 mod script;
 mod world;
 
-pub(crate) use keys::{A, AUDITOR, B, C, D, GENESIS, KEYS, STRANGER, genesis, institution, member};
+pub(crate) use keys::{
+    A, AUDITOR, B, C, D, GENESIS, KEYS, STRANGER, decision, genesis, institution, log_key, member,
+    rotated,
+};
 pub(crate) use mutate::{forged, mutations, resign};
 pub(crate) use script::*;
 pub(crate) use world::{Plan, World, Wrong};

@@ -99,6 +99,10 @@ impl Coordinator for TestService {
         Ok(Response::new(Receipt { leaf: vector.into(), ..Default::default() }))
     }
 
+    async fn decide(&self, _: Request<DecideRequest>) -> Result<Response<Receipt>, Status> {
+        Ok(Response::new(Receipt::default()))
+    }
+
     async fn approve(&self, request: Request<ApproveRequest>) -> Result<Response<Receipt>, Status> {
         let request = request.into_inner();
         Ok(Response::new(Receipt { leaf: request.approval, ..Default::default() }))

@@ -5,10 +5,12 @@ use std::sync::LazyLock;
 
 use ledger::digest::{Digest, sha256};
 use ledger::record::{
-    Body, Genesis, Institution, Leaf, MemberAdded, MemberKeys, QuorumRule, Record, Role, Text,
+    Body, Decision, Genesis, Institution, Leaf, LogKey, LogKeyChange, MemberAdded, MemberKeys,
+    MemberRotated, QuorumRule, Record, Role, Text,
 };
 use ledger::signing::SigningKey;
 use ledger::time::Timestamp;
+use ledger::tree::Head;
 
 /// The banks of the plan.
 pub(crate) const A: &str = "alder";
@@ -26,6 +28,9 @@ pub(crate) struct Keys {
     log: SigningKey,
     record: BTreeMap<&'static str, SigningKey>,
     cosign: BTreeMap<&'static str, SigningKey>,
+    /// What a member changes its record key to, and what the log does.
+    next: SigningKey,
+    next_log: SigningKey,
 }
 
 pub(crate) static KEYS: LazyLock<Keys> = LazyLock::new(|| {
@@ -35,6 +40,8 @@ pub(crate) static KEYS: LazyLock<Keys> = LazyLock::new(|| {
         log: generate(),
         record: names.map(|name| (name, generate())).into(),
         cosign: names.map(|name| (name, generate())).into(),
+        next: generate(),
+        next_log: generate(),
     }
 });
 
@@ -92,4 +99,34 @@ pub(crate) fn member(name: &str) -> MemberAdded {
         cosign_key: cosign.public(),
     };
     MemberAdded::prove(keys, role, record, cosign, &GENESIS)
+}
+
+/// What a member sends when it changes its record key and keeps the others.
+pub(crate) fn rotated(name: &str) -> MemberRotated {
+    let cosign = KEYS.cosign.get(name).expect("a name");
+    let keys = MemberKeys { record_key: KEYS.next.public(), ..member(name).keys };
+    MemberRotated::prove(keys, KEYS.record(name), &KEYS.next, cosign, &GENESIS)
+}
+
+/// What a member decides, when it has decided `number` times before.
+pub(crate) fn decision(name: &str, number: u32) -> Decision {
+    let text = Text::new("limits follow the new model").expect("a short text");
+    Decision { institution: institution(name), text, about: None, number }
+}
+
+/// A change of the log's key that these banks sign; the old key does too, unless it is lost.
+pub(crate) fn log_key(signers: &[&str], size: u64, lost: bool) -> LogKey {
+    let change = LogKeyChange {
+        old_key: KEYS.log.public(),
+        new_key: KEYS.next_log.public(),
+        anchor: Head { size, root: sha256(b"root") },
+        reason: Text::new("yearly").expect("a short text"),
+    };
+    let sign = |key: &SigningKey| change.sign(key, &GENESIS);
+    LogKey {
+        key_proof: sign(&KEYS.next_log),
+        handover: (!lost).then(|| sign(&KEYS.log)),
+        approvals: signers.iter().map(|n| (institution(n), sign(KEYS.record(n)))).collect(),
+        change: change.clone(),
+    }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use ledger::digest::{Digest, sha256};
-use ledger::record::{Body, Charge, Leaf, Member, Plan, Record, RunId, TaskChange};
+use ledger::record::{
+    Body, Charge, Leaf, Member, MemberRevoked, MemberRotated, Plan, Record, RunId, TaskChange,
+};
 use ledger::signing::{PublicKey, Signature, SigningKey};
 use ledger::time::Timestamp;
 
@@ -72,6 +74,28 @@ pub(crate) fn mutations(body: &Body) -> Vec<(&'static str, Body)> {
     change!("evidence.institution", Evidence, |b| b.institution = institution(D));
     change!("evidence.contribution", Evidence, |b| b.contribution.vector = other);
     change!("evidence.signature", Evidence, |b| b.signature = Signature::from_bytes([1; 64]));
+    change!("paused.run", Paused, |b| b.run = other_run);
+    change!("paused.paused", Paused, |b| b.paused = !b.paused);
+    change!("recalled.run", Recalled, |b| b.run = other_run);
+    change!("recalled.from", Recalled, |b| b.from += 1_000);
+    change!("decision.institution", Decision, |b| b.institution = institution("nobody"));
+    change!("decision.number", Decision, |b| b.number += 1);
+    change!("log_key.change.old_key", LogKey, |b| b.change.old_key = b.change.new_key);
+    change!("log_key.change.new_key", LogKey, |b| b.change.new_key = b.change.old_key);
+    change!("log_key.change.size", LogKey, |b| b.change.anchor.size += 1);
+    change!("log_key.change.size", LogKey, |b| b.change.anchor.size = 0);
+    change!("log_key.change.root", LogKey, |b| b.change.anchor.root = other);
+    change!("log_key.key_proof", LogKey, |b| b.key_proof = Signature::from_bytes([1; 64]));
+    change!("log_key.handover", LogKey, |b| b.handover = Some(b.key_proof));
+    change!("log_key.approvals", LogKey, |b| b.approvals.clear());
+    change!("log_key.approvals", LogKey, |b| {
+        let signature = b.approvals.pop_first().expect("a quorum").1;
+        b.approvals.insert(institution(AUDITOR), signature);
+    });
+    change!("log_key.approvals", LogKey, |b| b
+        .approvals
+        .values_mut()
+        .for_each(|s| *s = b.key_proof));
     if let Body::Member(member) = body {
         changed.extend(roster(member).into_iter().map(|(name, m)| (name, Body::Member(m))));
     }
@@ -79,10 +103,13 @@ pub(crate) fn mutations(body: &Body) -> Vec<(&'static str, Body)> {
 }
 
 fn roster(member: &Member) -> Vec<(&'static str, Member)> {
-    let Member::Added(added) = member else {
-        let Member::Revoked(mut revoked) = member.clone() else { return vec![] };
-        revoked.institution = institution("nobody");
-        return vec![("member_revoked.institution", Member::Revoked(revoked))];
+    let added = match member {
+        Member::Added(added) => added,
+        Member::Revoked(revoked) => {
+            let revoked = MemberRevoked { institution: institution("nobody"), ..revoked.clone() };
+            return vec![("member_revoked.institution", Member::Revoked(revoked))];
+        }
+        Member::Rotated(rotated) => return rotations(rotated),
     };
     let nobody = PublicKey::from_bytes([3; 32]);
     let mut all = vec![added.clone(); 6];
@@ -105,6 +132,24 @@ fn roster(member: &Member) -> Vec<(&'static str, Member)> {
     names.into_iter().zip(all.into_iter().map(Member::Added)).collect()
 }
 
+fn rotations(rotated: &MemberRotated) -> Vec<(&'static str, Member)> {
+    let nobody = PublicKey::from_bytes([3; 32]);
+    let mut changed = vec![];
+    let mut change = |name, change: &dyn Fn(&mut MemberRotated)| {
+        let mut other = rotated.clone();
+        change(&mut other);
+        changed.push((name, Member::Rotated(other)));
+    };
+    change("member_rotated.keys.institution", &|r| r.keys.institution = institution("nobody"));
+    change("member_rotated.keys.tls_key_digest", &|r| r.keys.tls_key_digest = sha256(b"other"));
+    change("member_rotated.keys.record_key", &|r| r.keys.record_key = nobody);
+    change("member_rotated.keys.cosign_key", &|r| r.keys.cosign_key = nobody);
+    change("member_rotated.consent", &|r| r.consent = r.record_proof);
+    change("member_rotated.record_proof", &|r| r.record_proof = r.consent);
+    change("member_rotated.cosign_proof", &|r| r.cosign_proof = r.consent);
+    changed
+}
+
 fn plan(text: &str) -> Plan {
     Plan::new(text).expect("a short text")
 }
@@ -115,6 +160,7 @@ pub(crate) fn resign(at: Timestamp, body: Body) -> Leaf {
     let key: &SigningKey = match &body {
         Body::Approval(approval) => known(approval.institution.as_str()),
         Body::Accepted(contribution) => known(contribution.institution.as_str()),
+        Body::Decision(decision) => known(decision.institution.as_str()),
         _ => &KEYS.operator,
     };
     signed(at, body, key)

@@ -1,11 +1,12 @@
 //! Steps of a story, and how a story reads.
 
-use ledger::digest::Digest;
 use ledger::record::{Body, Fault, Leaf, Member, RunId};
 use ledger::time::Timestamp;
 use round::Request;
 
-use super::{A, AUDITOR, B, C, D, Plan, World, Wrong, genesis, institution, member};
+use super::{
+    A, AUDITOR, B, C, D, Plan, World, Wrong, genesis, institution, log_key, member, rotated,
+};
 
 /// One step: how it is told, and what is asked of the core when it is its turn.
 pub(crate) struct Step {
@@ -88,8 +89,38 @@ pub(crate) fn tick() -> Step {
 
 pub(crate) fn abandon() -> Step {
     step("abandon", |world| Request::Abandon {
-        run: world.runs.last().copied().unwrap_or(RunId::from_digest(Digest::ZERO)),
+        run: world.newest_run(),
         reason: "nobody comes".to_owned(),
+    })
+}
+
+pub(crate) fn rotate(name: &'static str) -> Step {
+    step(format!("rotate({name})"), move |_| Request::Rotate(rotated(name)))
+}
+
+pub(crate) fn change_log_key(signers: &'static [&'static str], lost: bool) -> Step {
+    let told =
+        format!("log key({}{})", signers.join(", "), if lost { "; the old is lost" } else { "" });
+    step(told, move |world| Request::ChangeLogKey(log_key(signers, world.state.size, lost)))
+}
+
+pub(crate) fn decide_as(name: &'static str, number: u32) -> Step {
+    step(format!("decide({name}, {number})"), move |_| World::decide(name, number))
+}
+
+pub(crate) fn pause(paused: bool) -> Step {
+    step(if paused { "pause" } else { "resume" }, move |world| Request::Pause {
+        run: world.newest_run(),
+        paused,
+        reason: "looked at".to_owned(),
+    })
+}
+
+pub(crate) fn recall(from: u32) -> Step {
+    step(format!("recall({from})"), move |world| Request::Recall {
+        run: world.newest_run(),
+        from,
+        reason: "wrong data".to_owned(),
     })
 }
 
@@ -148,6 +179,9 @@ fn told(leaf: &Leaf) -> String {
             format!("Member{{{} {}}}", added.role.as_str(), added.keys.institution)
         }
         Body::Member(Member::Revoked(revoked)) => format!("Revoked{{{}}}", revoked.institution),
+        Body::Member(Member::Rotated(rotated)) => {
+            format!("Rotated{{{}}}", rotated.keys.institution)
+        }
         Body::PlanProposed(_) => "PlanProposed".to_owned(),
         Body::Approval(approval) => format!("Approval{{{}}}", approval.institution),
         Body::RunStarted(started) => format!("RunStarted{{spends {:?}}}", started.approvals),
@@ -166,5 +200,9 @@ fn told(leaf: &Leaf) -> String {
         Body::Evidence(evidence) => {
             format!("Evidence{{{} by {}}}", evidence.fault.as_str(), evidence.institution)
         }
+        Body::Paused(paused) => if paused.paused { "Paused" } else { "Resumed" }.to_owned(),
+        Body::Recalled(recalled) => format!("Recalled{{from {}}}", recalled.from),
+        Body::Decision(d) => format!("Decision{{{} {}}}", d.institution, d.number),
+        Body::LogKey(_) => "LogKey".to_owned(),
     }
 }

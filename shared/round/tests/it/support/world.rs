@@ -94,7 +94,7 @@ impl World {
 
     /// What an institution signs for a round of the newest run; the same every time.
     pub(crate) fn contribute(&self, name: &str, round: Option<u32>, wrong: Wrong) -> Request {
-        let run = self.runs.last().copied().unwrap_or(RunId::from_digest(Digest::ZERO));
+        let run = self.newest_run();
         let open = self.state.run();
         let current = self.state.round().map_or(0, |round| round.number);
         let plan = self.state.plan_of(&run);
@@ -126,6 +126,17 @@ impl World {
         Request::Contribute(contribution, signature)
     }
 
+    /// The run that was started last.
+    pub(crate) fn newest_run(&self) -> RunId {
+        self.runs.last().copied().unwrap_or(RunId::from_digest(Digest::ZERO))
+    }
+
+    pub(crate) fn decide(name: &str, number: u32) -> Request {
+        let decision = super::decision(name, number);
+        let signature = KEYS.record(name).sign_body("decision", &GENESIS, &decision.encode());
+        Request::Decide(decision, signature)
+    }
+
     pub(crate) fn approve(name: &str, plan: Digest) -> Request {
         let approval = Approval { institution: institution(name), plan };
         let signature = KEYS.record(name).sign_body("approval", &GENESIS, &approval.encode());
@@ -135,7 +146,7 @@ impl World {
     /// The newest run's model `index`, as if it had been computed.
     pub(crate) fn model(&self, index: u32) -> NewModel {
         NewModel {
-            run: self.runs.last().copied().unwrap_or(RunId::from_digest(Digest::ZERO)),
+            run: self.newest_run(),
             theta: model_digest("theta", index),
             master: model_digest("master", index),
         }

@@ -1,0 +1,199 @@
+//! Decisions, pauses, recalls and another key for the log, with a real coordinator and the programs' own commands.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use conformance::consortium::{Consortium, until};
+use conformance::export::{audit, receipts};
+use conformance::member::Member;
+use conformance::plans;
+use conformance::program::{Daemon, run};
+use ledger::checkpoint::SignedCheckpoint;
+use ledger::record::{Body, Leaf, Payload as _};
+
+const NAMES: [&str; 3] = ["east", "north", "south"];
+
+/// What one of the programs prints, or what it complains of.
+fn told(program: &str, state: &Path, arguments: &[&str]) -> Result<String, String> {
+    let mut all = vec![OsStr::new(program), OsStr::new("--state"), state.as_os_str()];
+    all.extend(arguments.iter().map(OsStr::new));
+    let output = run(&all);
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim().to_owned();
+    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+}
+
+async fn members(consortium: &Consortium) -> Vec<Member> {
+    let mut members = vec![];
+    for name in NAMES {
+        let member = Member::join(consortium, name, "bank").await;
+        member.prepare();
+        members.push(member);
+    }
+    members
+}
+
+/// Has the banks sign the change in `file`, and hands it in with what they printed.
+fn change(
+    consortium: &Consortium,
+    banks: &[Member],
+    file: &Path,
+    lost: &[&str],
+) -> Result<String, String> {
+    let file = file.to_str().unwrap();
+    let sign = |bank: &Member| told("client", bank.state.root(), &["log-key", "sign", file]);
+    let signed: Vec<String> = banks.iter().map(sign).collect::<Result<_, _>>()?;
+    let mut arguments = vec!["log-key", "change", file];
+    arguments.extend(signed.iter().flat_map(|line| ["--approval", line]));
+    arguments.extend(lost);
+    told("coordinator", &consortium.path("coordinator"), &arguments)
+}
+
+/// Trains a run of one round under another name, and gives the newest run.
+async fn train(consortium: &Consortium, banks: &[Member], name: &str) {
+    let text = plans::text(&consortium.genesis, &NAMES, 1).replacen(
+        "name = \"",
+        &format!("name = \"{name} "),
+        1,
+    );
+    let before = consortium.status().await["ended"].as_array().unwrap().len();
+    let plan = consortium.propose(&text).await;
+    for bank in banks {
+        bank.approve(plan).await;
+    }
+    let nodes: Vec<_> = banks.iter().map(|b| Daemon::start("client", b.state.root())).collect();
+    until(async || {
+        let ended = consortium.status().await["ended"].as_array().unwrap().len();
+        (ended > before).then_some(())
+    })
+    .await;
+    for bank in banks {
+        until(async || (receipts(bank.state.root()).len() > before).then_some(())).await;
+        told("client", bank.state.root(), &["shutdown"]).unwrap();
+    }
+    drop(nodes);
+}
+
+#[tokio::test]
+async fn the_logs_key_is_changed_by_a_quorum_and_everybody_follows() {
+    let mut consortium = Consortium::start().await;
+    let banks = members(&consortium).await;
+    train(&consortium, &banks, "first").await;
+    let operator = consortium.path("coordinator");
+    let file = consortium.path("change.json");
+    let output = file.to_str().unwrap();
+    let new = ["log-key", "new", "--reason", "yearly", "--output", output];
+    told("coordinator", &operator, &new).unwrap();
+    let old = consortium.status().await["log_key"].as_str().unwrap().to_owned();
+
+    // One bank of three is no quorum, and a change over another history is signed by nobody.
+    let few = change(&consortium, &banks[..1], &file, &[]).unwrap_err();
+    assert!(few.contains("no quorum"), "{few}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let draft: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let size = draft["size"].as_u64().unwrap();
+    let other = SignedCheckpoint::sign(
+        &consortium.genesis,
+        ledger::tree::Head { size, root: ledger::digest::sha256(b"another history") },
+        &key(&operator, "log"),
+    );
+    let elsewhere = consortium.path("elsewhere");
+    std::fs::write(&elsewhere, other.unwrap().text()).unwrap();
+    let forked = consortium.path("forked.json");
+    let anchor = ["--anchor", elsewhere.to_str().unwrap(), "--output", forked.to_str().unwrap()];
+    let arguments = ["log-key", "new", "--reason", "another history"];
+    told("coordinator", &operator, &[&arguments[..], &anchor].concat()).unwrap();
+    let refused = change(&consortium, &banks, &forked, &[]).unwrap_err();
+    assert!(refused.contains("another history"), "{refused}");
+
+    change(&consortium, &banks, &file, &[]).unwrap();
+    let status = consortium.status().await;
+    assert_ne!(status["log_key"].as_str().unwrap(), old);
+    assert!(!operator.join("keys/log.next.pem").exists(), "nothing is left of the old key");
+    assert_eq!(key(&operator, "log").public().to_string(), status["log_key"]);
+
+    // The next start, the next member, the next run, and an auditor with receipts from before and after.
+    consortium.daemon.kill_and_restart();
+    let late = Member::join(&consortium, "west", "bank").await;
+    assert!(late.state().await.1.iter().any(|leaf| matches!(leaf.body(), Body::LogKey(_))));
+    train(&consortium, &banks, "second").await;
+    for bank in &banks {
+        let text = told("client", bank.state.root(), &["receipts", "verify"]).unwrap();
+        assert!(text.contains("2 receipts, 0 of them prove nothing"), "{text}");
+    }
+    let export = consortium.export().await;
+    let states: Vec<_> = banks.iter().map(|bank| bank.state.root()).collect();
+    let report = audit(&export, consortium.genesis, states);
+    assert!(report.verified, "{:?}", report.finding);
+    assert_eq!(report.receipts, 6);
+}
+
+#[tokio::test]
+async fn a_log_whose_key_is_lost_goes_on_under_another() {
+    let mut consortium = Consortium::start().await;
+    let banks = members(&consortium).await;
+    let operator = consortium.path("coordinator");
+    std::fs::remove_file(operator.join("keys/log.pem")).unwrap();
+    consortium.daemon.kill_and_restart();
+    let file = consortium.path("change.json");
+    let output = file.to_str().unwrap();
+    let new = ["log-key", "new", "--reason", "the disk broke", "--output", output];
+    consortium.status().await;
+    told("coordinator", &operator, &new).unwrap();
+    change(&consortium, &banks, &file, &["--old-key-lost"]).unwrap();
+    train(&consortium, &banks, "after").await;
+    let export = consortium.export().await;
+    let report = audit(&export, consortium.genesis, banks.iter().map(|bank| bank.state.root()));
+    assert!(report.verified, "{:?}", report.finding);
+}
+
+#[tokio::test]
+async fn members_decide_and_the_operator_pauses_and_recalls() {
+    let consortium = Consortium::start().await;
+    let banks = members(&consortium).await;
+    let auditor = Member::join(&consortium, "owl", "auditor").await;
+    let operator = consortium.path("coordinator");
+    let said =
+        told("client", auditor.state.root(), &["decide", "limits stay as they are"]).unwrap();
+    assert_eq!(said, "the decision is leaf 5");
+    told("client", auditor.state.root(), &["decide", "and so do prices"]).unwrap();
+    let empty = told("client", auditor.state.root(), &["decide", ""]).unwrap_err();
+    assert!(empty.contains("1 to 1024 characters"), "{empty}");
+
+    let plan = consortium.propose(&plans::text(&consortium.genesis, &NAMES, 2)).await;
+    for bank in &banks {
+        bank.approve(plan).await;
+    }
+    let run =
+        until(async || consortium.status().await["run"]["run"].as_str().map(str::to_owned)).await;
+    until(async || consortium.status().await["run"]["round"].as_u64()).await;
+    let named = ["--run", &run, "--reason", "looked at"];
+    told("coordinator", &operator, &[&["pause"], &named[..]].concat()).unwrap();
+    let nodes: Vec<_> = banks.iter().map(|b| Daemon::start("client", b.state.root())).collect();
+    until(async || {
+        let status = consortium.status().await;
+        (status["run"]["model"] == 1 && status["run"]["round"].is_null()).then_some(())
+    })
+    .await;
+    let recalled = ["recall", "--run", &run, "--from", "1", "--reason", "wrong data"];
+    let refused = told("coordinator", &operator, &recalled).unwrap_err();
+    assert!(refused.contains("has not ended"), "{refused}");
+    told("coordinator", &operator, &[&["resume"], &named[..]].concat()).unwrap();
+    until(async || consortium.finished().await.then_some(())).await;
+    told("coordinator", &operator, &recalled).unwrap();
+    drop(nodes);
+
+    let (_, leaves) = auditor.state().await;
+    let of = |kind: &str| leaves.iter().filter(|leaf: &&Leaf| leaf.body().kind() == kind).count();
+    assert_eq!((of("decision"), of("paused"), of("recalled")), (2, 2, 1));
+    assert_eq!(consortium.status().await["ended"][0]["recalled_from"], 1);
+    let export = consortium.export().await;
+    let report = audit(&export, consortium.genesis, []);
+    assert!(report.verified, "{:?}", report.finding);
+}
+
+fn key(operator: &Path, name: &str) -> ledger::signing::SigningKey {
+    let pem = std::fs::read_to_string(operator.join(format!("keys/{name}.pem"))).unwrap();
+    let pkcs8 = ledger::signing::Pkcs8::from_pem(&pem).unwrap();
+    ledger::signing::SigningKey::from_pkcs8(pkcs8.as_der()).unwrap()
+}
