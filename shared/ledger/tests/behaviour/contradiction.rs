@@ -4,7 +4,7 @@ use ledger::checkpoint::{
     CompareError, Contradiction, ContradictionError, LogIdentity, SignedCheckpoint,
 };
 use ledger::digest::{Digest, sha256};
-use ledger::record::{Body, LeafBytes, Record};
+use ledger::record::{Body, Leaf, LeafBytes, Record};
 use ledger::signing::SigningKey;
 use ledger::time::Timestamp;
 use ledger::tree::{Frontier, Head, LeafHashes, leaf_hash};
@@ -106,6 +106,24 @@ fn heads_that_are_not_the_logs_own_convict_nobody() {
     let equal = between(&leaves(4, usize::MAX), &leaves(4, 2)).unwrap();
     let path = found.path;
     assert!(matches!(verified(Contradiction { path, ..equal }), ContradictionError::Shape(_)));
+}
+
+#[test]
+fn the_genesis_is_the_one_that_is_named_and_signed() {
+    let found = between(&leaves(4, usize::MAX), &leaves(9, 2)).unwrap();
+    let named = found.to_text().replacen(&log().genesis.to_string(), &Digest::ZERO.to_string(), 1);
+    assert!(matches!(Contradiction::from_text(&named), Err(ContradictionError::Genesis { .. })));
+    let leaf: Leaf = Leaf::decode(genesis_leaf().as_slice()).unwrap();
+    let unsigned = leaf.record().clone().with_signature(key(2).sign(b"another")).unwrap();
+    let genesis = unsigned.digest();
+    let head = |leaves: &[Digest]| SignedCheckpoint::sign(&genesis, head(leaves), &LOG_KEY);
+    let forged = Contradiction {
+        genesis_leaf: unsigned.into_bytes(),
+        smaller: head(&leaves(4, 1)).unwrap().text().to_owned(),
+        larger: head(&leaves(4, 2)).unwrap().text().to_owned(),
+        path: None,
+    };
+    assert!(matches!(forged.verify(), Err(ContradictionError::Leaf(_))));
 }
 
 #[test]
