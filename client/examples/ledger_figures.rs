@@ -38,8 +38,10 @@ fn event() -> Result<PrivacyEvent, Box<dyn Error>> {
     Ok(PrivacyEvent { mechanism, change: privacy::TaskChange::ContentChanges, count: 1 })
 }
 
-fn ledger<S: LogStore>(store: S) -> Result<PopulationLedger<S>, Box<dyn Error>> {
-    let (key, _) = SigningKey::generate(&SystemRandom::new())?;
+fn ledger<S: LogStore>(
+    store: S,
+    key: &Arc<SigningKey>,
+) -> Result<PopulationLedger<S>, Box<dyn Error>> {
     let opened = Opened {
         institution: Institution::new("north")?,
         population: Text::new("cards")?,
@@ -48,18 +50,23 @@ fn ledger<S: LogStore>(store: S) -> Result<PopulationLedger<S>, Box<dyn Error>> 
         nonce: [1; 32],
         sketch: Sketch::default(),
     };
-    let mut ledger = PopulationLedger::register(store, Arc::new(key), AT, opened, &[])?;
+    let mut ledger = PopulationLedger::register(store, Arc::clone(key), AT, opened, &[])?;
     let filter = filter()?;
     let cap = Cap::new(1000.0, 1e-6, filter.order().get(), filter.budget(), Text::default())?;
     ledger.set_cap(AT, cap)?;
+    let (record_key, _) = SigningKey::generate(&SystemRandom::new())?;
+    ledger.enroll(AT, Digest::ZERO, &Institution::new("north")?, &record_key)?;
     Ok(ledger)
 }
 
-/// Milliseconds that one charge takes, its divergence computed anew each time.
-fn charge<S: LogStore>(ledger: &mut PopulationLedger<S>) -> Result<f64, Box<dyn Error>> {
+/// Milliseconds that one charge takes, its divergence computed anew each time. They are made by `ledgers` in turn.
+fn charge<S: LogStore>(ledgers: &mut [PopulationLedger<S>]) -> Result<f64, Box<dyn Error>> {
     let (filter, event) = (filter()?, event()?);
     let start = Instant::now();
+    let mut turn = 0;
     for round in 0..CHARGES {
+        turn = (turn + 1) % ledgers.len();
+        let Some(ledger) = ledgers.get_mut(turn) else { continue };
         let request = ReserveRequest {
             consortium: Digest::ZERO,
             run: RunId::derive(&Digest::ZERO, 0),
@@ -84,10 +91,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let cost = start.elapsed().as_secs_f64() * 1e3 / f64::from(CHARGES);
     println!("divergence of one release at the filter's order: {cost:.3} ms");
-    println!("one charge, ledger in memory: {:.3} ms", charge(&mut ledger(MemoryLog::default())?)?);
+    let key = Arc::new(SigningKey::generate(&SystemRandom::new())?.0);
+    let memory = charge(&mut [ledger(MemoryLog::default(), &key)?])?;
+    println!("one charge, ledger in memory: {memory:.3} ms");
     let folder = tempfile::tempdir_in(&root)?;
-    let (log, _) = store::open(folder.path())?;
-    println!("one charge, durable in SQLite: {:.3} ms", charge(&mut ledger(log)?)?);
+    for (writers, second_place) in [(1, false), (2, false), (2, true)] {
+        let name = format!("{writers} {second_place}");
+        let (place, elsewhere) = (folder.path().join(&name), folder.path().join(name + " head"));
+        std::fs::create_dir(&elsewhere)?;
+        let open = || -> Result<store::SqliteLog, store::StoreError> {
+            let (log, _) = store::open_shared(&place)?;
+            if second_place { log.confirmed_by(&elsewhere) } else { Ok(log) }
+        };
+        let mut ledgers = vec![ledger(open()?, &key)?];
+        for _ in 1..writers {
+            ledgers.push(PopulationLedger::open(open()?, Arc::clone(&key))?);
+        }
+        let took = charge(&mut ledgers)?;
+        let place = if second_place { "with a second place" } else { "in one place" };
+        println!("one charge, durable {place}, {writers} in turn: {took:.3} ms");
+    }
     let mut file = std::fs::File::create(folder.path().join("fsync"))?;
     let start = Instant::now();
     for _ in 0..CHARGES {

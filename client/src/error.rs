@@ -203,7 +203,9 @@ impl ClientError {
     }
 
     /// The error of a population's ledger, by who can mend it.
-    pub(crate) fn ledger<E: std::error::Error>(error: LedgerError<E>) -> Self {
+    pub(crate) fn ledger<E: std::error::Error + Send + Sync + 'static>(
+        error: LedgerError<E>,
+    ) -> Self {
         match error {
             LedgerError::Refused(Violation::Stopped(reason)) => Self::Stopped(reason),
             LedgerError::Refused(
@@ -218,8 +220,14 @@ impl ClientError {
             | LedgerError::Unlawful { .. }
             | LedgerError::Root { .. }
             | LedgerError::Checkpoint(_) => Self::LedgerDamaged(error.to_string()),
+            LedgerError::Store(error) => {
+                let error: Box<dyn std::error::Error + Send + Sync> = Box::new(error);
+                match error.downcast::<store::StoreError>() {
+                    Ok(error) => Self::Store(*error),
+                    Err(error) => Self::Ledger(error.to_string()),
+                }
+            }
             LedgerError::Refused(_)
-            | LedgerError::Store(_)
             | LedgerError::Blobs(_)
             | LedgerError::Moved(_)
             | LedgerError::Poisoned
@@ -261,6 +269,8 @@ impl ClientError {
             | Self::Store(
                 store::StoreError::RolledBack { .. }
                 | store::StoreError::OtherWriter { .. }
+                | store::StoreError::Lagging { .. }
+                | store::StoreError::Replaced(_)
                 | store::StoreError::Damaged { .. }
                 | store::StoreError::DamagedBlob(_),
             ) => Exit::Tampered,
@@ -291,7 +301,8 @@ impl ClientError {
     pub fn remedy(&self) -> Option<String> {
         let node = |rest: &str| Some(format!("counterfoil-client --state DIR {rest}"));
         if let Self::Exposed { path, .. } = self {
-            return Some(format!("chmod 600 {}", path.display()));
+            let mode = if path.is_dir() { 700 } else { 600 };
+            return Some(format!("chmod {mode} {}", path.display()));
         }
         let commands = [
             (matches!(self, Self::NoState(_) | Self::NotJoined(_)), "join --invitation TEXT"),
@@ -304,7 +315,12 @@ impl ClientError {
             (matches!(self, Self::LostBytes(_)), "ledger check"),
             (matches!(self, Self::NoPopulation), "run"),
             (
-                matches!(self, Self::Store(store::StoreError::Unconfirmed { .. })),
+                matches!(
+                    self,
+                    Self::Store(
+                        store::StoreError::Unconfirmed { .. } | store::StoreError::Lagging { .. }
+                    )
+                ),
                 "ledger mirror DIRECTORY",
             ),
         ];

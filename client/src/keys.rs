@@ -17,7 +17,7 @@ use crate::tasks::PopulationKey;
 pub struct Keys {
     /// Proves who connects.
     pub tls: NodeKey,
-    /// Signs approvals, contributions and the bank's own ledger.
+    /// Signs approvals and contributions, and says which ledger is the bank's.
     pub record: Arc<SigningKey>,
     /// Cosigns checkpoints.
     pub cosign: SigningKey,
@@ -104,6 +104,16 @@ fn signing_key(path: &Path) -> Result<SigningKey, ClientError> {
     let (key, pkcs8) = SigningKey::generate(&SystemRandom::new()).map_err(wrong)?;
     write_durably(path, pkcs8.to_pem().as_bytes())?;
     Ok(key)
+}
+
+/// The ledger's own key in the file at `path`, made there if it is missing.
+///
+/// # Errors
+///
+/// [`ClientError::File`], [`ClientError::Exposed`], or [`ClientError::Key`] if the file holds no such
+/// key.
+pub(crate) fn ledger_key(path: &Path) -> Result<SigningKey, ClientError> {
+    signing_key(path)
 }
 
 fn private_text(path: &Path) -> Result<Option<Zeroizing<String>>, ClientError> {

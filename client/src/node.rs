@@ -20,6 +20,7 @@ mod schedule;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ use crate::joined::Joined;
 use crate::keys::{Keys, population_key};
 use crate::mirror::{Mirror, Tampered};
 use crate::policy::{Policy, PopulationRules};
-use crate::population::{CapStanding, Confirmed, Population};
+use crate::population::{CapStanding, Confirmed, Member, Population};
 use crate::state_dir::StateDir;
 use crate::tasks::{PopulationKey, Tasks};
 use crate::witness::Witness;
@@ -188,6 +189,8 @@ struct Node {
     due: watch::Sender<u64>,
     /// Whether the bank refuses to release.
     stopped: watch::Sender<bool>,
+    /// Somebody said so here, and the ledger may not hold it yet.
+    halted: AtomicBool,
     /// The stream is to be opened anew, with the new certificate.
     reconnect: Notify,
     ending: Notify,
@@ -208,8 +211,12 @@ impl Node {
         let witness = Witness::open(&state, &mirror.keys(), &institution, &keys.cosign)?;
         let at = clock::now();
         let rules = &policy.population;
-        let key = Arc::clone(&keys.record);
-        let mut population = Population::open(&state, rules, &source, &institution, key, at)?;
+        let member = Member {
+            consortium: joined.genesis_digest(),
+            institution: &institution,
+            record_key: &keys.record,
+        };
+        let mut population = Population::open(&state, rules, &source, &member, at)?;
         population.check_clock(rules, at)?;
         if let CapStanding::PolicyAbove { held } = population.keep_cap(rules, None, at)? {
             let policy = rules.epsilon;
@@ -240,6 +247,7 @@ impl Node {
             connection: watch::Sender::new(None),
             due: watch::Sender::new(0),
             stopped: watch::Sender::new(stopped),
+            halted: AtomicBool::new(false),
             reconnect: Notify::new(),
             ending: Notify::new(),
         }))
@@ -259,6 +267,16 @@ impl Node {
 
     fn population(&self) -> MutexGuard<'_, Population> {
         locked(&self.population)
+    }
+
+    /// The ledger with all that other nodes of the bank have written to it. A stop by one of them holds for this one.
+    fn fresh_population(&self) -> Result<MutexGuard<'_, Population>, ClientError> {
+        let mut population = self.population();
+        population.refresh()?;
+        let stopped =
+            population.ledger.state().stopped().is_some() || self.halted.load(Ordering::SeqCst);
+        self.stopped.send_if_modified(|known| std::mem::replace(known, stopped) != stopped);
+        Ok(population)
     }
 
     /// Says that something may have become due.

@@ -31,6 +31,7 @@ pub use verdict::{PolicyRefusal, Verdict};
 ///     relation = "add-remove"
 ///     epsilon = 8.0
 ///     delta = 1e-6
+///     ## ledger = "/bank/cards"     # where several nodes of the bank spend from one ledger
 ///     [allow]                      # a rule that is missing refuses
 ///     applications = ["credit-risk"]
 ///     learners = ["fomaml", "fedsgd"]
@@ -90,6 +91,9 @@ pub struct PopulationRules {
     /// The order of the lifetime filter, fixed for life. Left out, the best for the plan that is
     /// charged before any other.
     pub order: Option<f64>,
+    /// The directory of the population's ledger, where several nodes of this bank spend from it, each in its own consortium;
+    /// absolute, and there. Left out, it lies in the node's state directory.
+    pub ledger: Option<PathBuf>,
     /// A directory on another disk, where the newest head of the population's ledger is kept a second time; absolute.
     pub second_place: Option<PathBuf>,
     /// The directory in which all nodes of this bank keep sketches of whom they protect, so that no customer is given a second

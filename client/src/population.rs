@@ -1,36 +1,31 @@
 //! The population's ledger on disk: its registration, its cap, and what a release costs.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use ledger::digest::Digest;
-use ledger::log_store::{BlobStore as _, LogStore as _};
-use ledger::population::{
-    ChargeLine, LedgerError, Opened, PopulationLedger, ReserveRequest, RunTerms, Sketch,
-    UnitRelation as LedgerRelation, Violation,
-};
-use ledger::record::{Institution, Text};
-use ledger::signing::SigningKey;
+use ledger::log_store::BlobStore as _;
+use ledger::population::{ChargeLine, LedgerError, PopulationLedger, ReserveRequest, RunTerms};
+use ledger::record::Text;
 use ledger::time::Timestamp;
-use privacy::{PrivacyEvent, UnitRelation};
+use privacy::PrivacyEvent;
 use round::plan::Plan;
 use serde::Serialize;
 use store::{Blobs, SqliteLog};
 
 use crate::ClientError;
-use crate::data::{DataSource, unit_names};
-use crate::keys::fill_random;
 use crate::mirror::OpenRound;
 use crate::policy::PopulationRules;
 use crate::registry::Registry;
-use crate::state_dir::StateDir;
 
 mod cap;
 mod export;
+mod opening;
 mod report;
 
 pub use cap::CapStanding;
-pub use report::{ChargeReport, LedgerReport, RunReport};
+pub use opening::Member;
+pub(crate) use opening::{must_exist, place};
+pub use report::{ChargeReport, ConsortiumReport, LedgerReport, RunReport};
 
 /// How far a clock may lag behind the ledger's last entry without a question: clocks are corrected.
 const CLOCK_CORRECTION_MS: u64 = 300_000;
@@ -54,82 +49,13 @@ pub struct Confirmed {
 }
 
 impl Population {
-    /// Opens the ledger in the state directory; registers the population in an empty one. `source` says where its units are.
+    /// Reads what other nodes have written to the ledger.
     ///
     /// # Errors
     ///
-    /// [`ClientError::OtherPopulation`] if the ledger is of another population than the policy's, [`ClientError::Overlap`] if
-    /// another population of the bank holds some of its units, or the ledger's own error.
-    pub fn open(
-        state: &StateDir,
-        rules: &PopulationRules,
-        source: &DataSource,
-        institution: &Institution,
-        key: Arc<SigningKey>,
-        at: Timestamp,
-    ) -> Result<Self, ClientError> {
-        let (log, blobs) = confirmed_store(state, rules)?;
-        // Held until the population is in it, so that two that are registered at once see each other.
-        let registry = rules.registry.as_deref().map(Registry::hold).transpose()?;
-        let population = if log.head().size == 0 {
-            let sketch = match &registry {
-                Some(registry) => registry.sketch(unit_names(source)?),
-                None => Sketch::default(),
-            };
-            if let Some(registry) = &registry {
-                registry.check(None, &sketch)?;
-            }
-            register(log, blobs, rules, institution, key, at, sketch)?
-        } else {
-            let ledger = PopulationLedger::open(log, key).map_err(ClientError::ledger)?;
-            Self { ledger, blobs }
-        };
-        population.must_be(rules, institution)?;
-        if let Some(registry) = &registry {
-            population.keep_registered(registry)?;
-        }
-        Ok(population)
-    }
-
-    /// Opens the ledger of a population that is registered, to write to it.
-    ///
-    /// # Errors
-    ///
-    /// [`ClientError::NoPopulation`] if none is registered, or the ledger's own error.
-    pub fn open_registered(
-        state: &StateDir,
-        rules: &PopulationRules,
-        key: Arc<SigningKey>,
-    ) -> Result<Self, ClientError> {
-        must_exist(state)?;
-        let (log, blobs) = confirmed_store(state, rules)?;
-        Self::registered(log, blobs, key)
-    }
-
-    /// Opens the ledger of a population that is registered, only to read it: the second place is asked and not written.
-    ///
-    /// # Errors
-    ///
-    /// As [`Population::open_registered`].
-    pub fn read(
-        state: &StateDir,
-        rules: &PopulationRules,
-        key: Arc<SigningKey>,
-    ) -> Result<Self, ClientError> {
-        must_exist(state)?;
-        let (log, blobs) = store::open(&state.path("population"))?;
-        if let Some(directory) = &rules.second_place {
-            log.check_second_place(directory)?;
-        }
-        Self::registered(log, blobs, key)
-    }
-
-    fn registered(log: SqliteLog, blobs: Blobs, key: Arc<SigningKey>) -> Result<Self, ClientError> {
-        match PopulationLedger::open(log, key) {
-            Ok(ledger) => Ok(Self { ledger, blobs }),
-            Err(LedgerError::Refused(Violation::NotOpened)) => Err(ClientError::NoPopulation),
-            Err(error) => Err(ClientError::ledger(error)),
-        }
+    /// The ledger's error if that does not go on from what was read before.
+    pub fn refresh(&mut self) -> Result<(), ClientError> {
+        self.ledger.refresh().map_err(ClientError::ledger)
     }
 
     /// Gives a reservation back under which nothing was released: an operator's act, with its reason.
@@ -274,85 +200,5 @@ impl Population {
             return Err(ClientError::ClockSetBack { last, now });
         }
         Ok(())
-    }
-
-    /// Refuses the ledger of another population than the policy's.
-    fn must_be(
-        &self,
-        rules: &PopulationRules,
-        institution: &Institution,
-    ) -> Result<(), ClientError> {
-        let opened = self.ledger.state().opened();
-        let same = opened.institution == *institution
-            && opened.population.as_str() == rules.name
-            && opened.unit.as_str() == rules.unit
-            && opened.relation == relation(rules.relation);
-        if same {
-            return Ok(());
-        }
-        let (population, unit) = (&opened.population, &opened.unit);
-        Err(ClientError::OtherPopulation {
-            expected: format!("{} by {} ({})", rules.name, rules.unit, rules.relation),
-            found: format!("{population} by {unit} ({})", opened.relation.as_str()),
-        })
-    }
-
-    /// A crash between ledger and registry leaves a population that the registry does not know yet.
-    fn keep_registered(&self, registry: &Registry) -> Result<(), ClientError> {
-        let (own, opened) = (self.ledger.identity().genesis, self.ledger.state().opened());
-        if registry.holds(&own) {
-            return Ok(());
-        }
-        registry.check(Some(&own), &opened.sketch)?;
-        registry.keep(&own, opened.population.as_str(), &opened.sketch)
-    }
-}
-
-/// The stores of the ledger, its head confirmed by the second place if the policy names one.
-fn confirmed_store(
-    state: &StateDir,
-    rules: &PopulationRules,
-) -> Result<(SqliteLog, Blobs), ClientError> {
-    let (log, blobs) = store::open(&state.directory("population")?)?;
-    let log = match &rules.second_place {
-        Some(directory) => log.confirmed_by(directory)?,
-        None => log,
-    };
-    Ok((log, blobs))
-}
-
-/// Refuses a state directory in which no population was ever registered.
-pub(crate) fn must_exist(state: &StateDir) -> Result<(), ClientError> {
-    if state.path("population").is_dir() { Ok(()) } else { Err(ClientError::NoPopulation) }
-}
-
-fn register(
-    log: SqliteLog,
-    blobs: Blobs,
-    rules: &PopulationRules,
-    institution: &Institution,
-    key: Arc<SigningKey>,
-    at: Timestamp,
-    sketch: Sketch,
-) -> Result<Population, ClientError> {
-    let wrong = |error: ledger::record::RecordError| ClientError::Budget(error.to_string());
-    let mut nonce = [0; 32];
-    fill_random(&mut nonce)?;
-    let opened = Opened {
-        institution: institution.clone(),
-        population: Text::new(&*rules.name).map_err(wrong)?,
-        unit: Text::new(&*rules.unit).map_err(wrong)?,
-        relation: relation(rules.relation),
-        nonce,
-        sketch,
-    };
-    let ledger = PopulationLedger::register(log, key, at, opened, &[]);
-    Ok(Population { ledger: ledger.map_err(ClientError::ledger)?, blobs })
-}
-
-const fn relation(relation: UnitRelation) -> LedgerRelation {
-    match relation {
-        UnitRelation::AddRemove => LedgerRelation::AddRemove,
-        UnitRelation::ReplaceOne => LedgerRelation::ReplaceOne,
     }
 }

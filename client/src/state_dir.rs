@@ -6,7 +6,7 @@
 //! policy.toml       the bank's policy, written by the bank
 //! data.toml         where the bank's rows are, written by the bank
 //! log/              the verified copy of the consortium's log
-//! population/       the bank's own ledger, and the released bytes
+//! population/       the bank's own ledger with its key, and the released bytes; elsewhere if the policy says so
 //! receipts/         one file for each acknowledged release
 //! cosigned.log      which checkpoints the node has cosigned
 //! tampered.json     why nothing is released any more; only an operator removes it

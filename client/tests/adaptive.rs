@@ -64,7 +64,7 @@ impl Adversary {
 
     /// Another consortium, run, round and noise, by what was seen.
     fn asks(&mut self) -> Ask {
-        let consortium = sha256(&[0, u8::try_from(self.picks(2)).unwrap()]);
+        let consortium = consortium(u8::try_from(self.picks(2)).unwrap());
         // Few runs, so that it comes back to them; each with terms of its own, as a plan fixes them.
         let number = self.picks(30);
         let noise = [2.0, 5.0, 9.0, 13.0, 25.0][usize::try_from(number % 5).unwrap()];
@@ -76,6 +76,10 @@ impl Adversary {
             rounds: 1 + u32::try_from(number / 5).unwrap(),
         }
     }
+}
+
+fn consortium(number: u8) -> Digest {
+    sha256(&[0, number])
 }
 
 fn event(noise: f64, count: u32) -> PrivacyEvent {
@@ -106,6 +110,12 @@ impl Bank {
         let filter = Filter::new(epsilon, delta, Order::new(ORDER).unwrap()).unwrap();
         let cap = Cap::new(EPSILON, DELTA, ORDER, filter.budget(), Text::default()).unwrap();
         ledger.set_cap(AT, cap).unwrap();
+        // Two consortia, in each of which the bank has a name and a key of its own.
+        for (of, name) in [(0, "north"), (1, "northern")] {
+            let (record_key, _) = SigningKey::generate(&SystemRandom::new()).unwrap();
+            let name = Institution::new(name).unwrap();
+            ledger.enroll(AT, consortium(of), &name, &record_key).unwrap();
+        }
         Self { ledger, blobs, key, filter, sent: BTreeMap::new(), runs: BTreeMap::new() }
     }
 
@@ -152,9 +162,14 @@ impl Bank {
         let old = std::mem::replace(&mut self.ledger, fresh.ledger);
         self.ledger =
             PopulationLedger::open(old.into_store().reopen(), Arc::clone(&self.key)).unwrap();
-        for work in self.ledger.open_work() {
+        let work = |number| {
+            let of = consortium(number);
+            self.ledger.open_work(&of).into_iter().map(move |work| (of, work))
+        };
+        for (of, work) in work(0).chain(work(1)) {
             if let OpenWork::Resend(released) = work {
                 let request = released.request();
+                assert_eq!(request.consortium, of, "a node retries its own consortium's alone");
                 let key = (request.consortium, request.run, request.round);
                 assert!(self.sent.contains_key(&key), "what was not released is not resent");
             }

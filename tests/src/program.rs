@@ -9,21 +9,24 @@ use std::sync::OnceLock;
 /// The path of the program, built by the cargo that runs the tests and with the same profile.
 pub fn sandbox() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let test = std::env::current_exe().unwrap();
-        // …/target/debug/deps/test-1234: two folders up.
-        let folder = test.parent().and_then(Path::parent).expect("a test lies in deps/");
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--locked", "-p", "sandbox"]);
-        build.arg("--target-dir").arg(folder.parent().expect("a profile lies in target/"));
-        if folder.file_name() == Some(OsStr::new("release")) {
-            build.arg("--release");
-        }
-        let built = build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).status();
-        assert!(built.unwrap().success(), "the sandbox must build");
-        folder.join("counterfoil-sandbox")
-    })
+    BUILT.get_or_init(|| built("sandbox", "counterfoil-sandbox"))
+}
+
+/// Builds a program of ours.
+fn built(package: &str, program: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    // …/target/debug/deps/test-1234: two folders up.
+    let folder = test.parent().and_then(Path::parent).expect("a test lies in deps/");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet", "--locked", "-p", package, "--bin", program]);
+    build.arg("--target-dir").arg(folder.parent().expect("a profile lies in target/"));
+    if folder.file_name() == Some(OsStr::new("release")) {
+        build.arg("--release");
+    }
+    let built = build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).status();
+    assert!(built.unwrap().success(), "{program} must build");
+    folder.join(program)
 }
 
 /// Runs the program to its end.
@@ -86,4 +89,10 @@ fn spawn(arguments: &[String], log: &Path) -> Child {
     let mut command = Command::new(sandbox());
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     command.spawn().unwrap()
+}
+
+/// The path of the auditor's program, built as [`sandbox`] is.
+pub fn auditor() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| built("audit", "counterfoil-audit"))
 }

@@ -1,5 +1,4 @@
 use std::path::Path;
-use std::sync::Arc;
 
 use ledger::record::Text;
 use serde_json::json;
@@ -9,9 +8,8 @@ use super::wait;
 use crate::cli::Output;
 use crate::control::{Answer, Command, NodeStatus, call};
 use crate::joined::Joined;
-use crate::keys::Keys;
 use crate::mirror::Tampered;
-use crate::policy::{Policy, PopulationRules};
+use crate::policy::{Policy, PolicyError, PopulationRules};
 use crate::population::{Population, must_exist};
 use crate::state_dir::StateDir;
 use crate::{ClientError, Exit, clock};
@@ -104,25 +102,28 @@ pub(super) fn directly(
     work: impl FnOnce(&mut Population) -> Result<(), ClientError>,
 ) -> Result<(), ClientError> {
     let _lock = state.lock()?;
-    let keys = Keys::load_or_create(state)?;
-    work(&mut Population::open_registered(state, &rules(state)?, Arc::clone(&keys.record))?)
+    work(&mut Population::open_registered(state, &rules(state)?)?)
 }
 
 /// The ledger while no daemon holds it, only to read it.
-pub(super) fn read_population(state: &StateDir, keys: &Keys) -> Result<Population, ClientError> {
-    Population::read(state, &rules(state)?, Arc::clone(&keys.record))
+pub(super) fn read_population(state: &StateDir) -> Result<Population, ClientError> {
+    Population::read(state, &rules(state)?)
 }
 
 /// What the policy says of the population, once there is one: whoever has never run may have no policy yet.
 pub(super) fn rules(state: &StateDir) -> Result<PopulationRules, ClientError> {
-    must_exist(state)?;
-    Ok(Policy::load(&state.path("policy.toml"))?.population)
+    match Policy::load(&state.path("policy.toml")) {
+        Ok(policy) => must_exist(state, &policy.population).map(|_| policy.population),
+        Err(PolicyError::Missing(_)) if !state.path("population").is_dir() => {
+            Err(ClientError::NoPopulation)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn at_rest(state: &StateDir) -> Result<NodeStatus, ClientError> {
     let joined = Joined::load(state)?;
-    let keys = Keys::load_or_create(state)?;
-    let stopped = match read_population(state, &keys) {
+    let stopped = match read_population(state) {
         Ok(population) => population.ledger.state().stopped().map(ToString::to_string),
         Err(ClientError::NoPopulation) => None,
         Err(error) => return Err(error),

@@ -8,8 +8,7 @@ use super::daemon::{directly, read_population, rules, said, unexpected};
 use super::wait;
 use crate::cli::Output;
 use crate::control::{Answer, Command, call};
-use crate::keys::Keys;
-use crate::population::{LedgerReport, RunReport};
+use crate::population::{ConsortiumReport, LedgerReport, RunReport, place};
 use crate::state_dir::StateDir;
 use crate::{ClientError, clock};
 
@@ -25,7 +24,7 @@ pub fn show(state: &Path) -> Result<Output, ClientError> {
         Some(other) => return Ok(unexpected(other)),
         None => {
             let _lock = state.lock()?;
-            LedgerReport::of(&read_population(&state, &Keys::load_or_create(&state)?)?)?
+            LedgerReport::of(&read_population(&state)?)?
         }
     };
     Ok(Output::new(json!(report), text(&report)))
@@ -42,10 +41,10 @@ pub fn check(state: &Path) -> Result<Output, ClientError> {
     let _lock = state.lock()?;
     let rules = rules(&state)?;
     {
-        let (log, _) = store::open(&state.path("population"))?;
+        let (log, _) = store::open_shared(&place(&state, &rules))?;
         log.scrub()?;
     }
-    let population = read_population(&state, &Keys::load_or_create(&state)?)?;
+    let population = read_population(&state)?;
     let vectors = population.check_vectors()?;
     let charges = population.ledger.state().charges().len();
     let place = rules.second_place.as_ref().map(|place| place.display().to_string());
@@ -97,11 +96,7 @@ pub fn raise(state: &Path, epsilon: f64, reason: &str) -> Result<Output, ClientE
 pub fn mirror(state: &Path, directory: &Path) -> Result<Output, ClientError> {
     let state = StateDir::open(state)?;
     let _lock = state.lock()?;
-    let path = state.path("population");
-    if !path.is_dir() {
-        return Err(ClientError::NoPopulation);
-    }
-    let (log, _) = store::open(&path)?;
+    let (mut log, _) = store::open_shared(&place(&state, &rules(&state)?))?;
     let head = log.start_second_place(directory)?;
     let data =
         json!({ "directory": directory, "leaves": head.size, "root": head.root.to_string() });
@@ -128,7 +123,7 @@ pub fn export(state: &Path, directory: &Path) -> Result<Output, ClientError> {
         Some(other) => return Ok(unexpected(other)),
         None => {
             let _lock = state.lock()?;
-            read_population(&state, &Keys::load_or_create(&state)?)?.export(&directory)?
+            read_population(&state)?.export(&directory)?
         }
     };
     let text = format!("{entries} entries are in {}", directory.display());
@@ -154,14 +149,32 @@ fn text(report: &LedgerReport) -> String {
             format!("cap changed to {} at {} ms: {}", cap.epsilon, cap.at_ms, cap.reason)
         }),
     );
+    lines.extend(report.consortia.iter().map(consortium_text));
     lines.extend(report.runs.iter().map(run_text));
     lines.extend(report.charges.iter().map(|charge| {
         format!(
-            "leaf {}  run {}  round {}  rdp {:.6}  {}",
-            charge.reservation, charge.run, charge.round, charge.rdp, charge.standing
+            "leaf {}  consortium {}  run {}  round {}  rdp {:.6}  {}",
+            charge.reservation,
+            short(&charge.consortium),
+            charge.run,
+            charge.round,
+            charge.rdp,
+            charge.standing
         )
     }));
     lines.join("\n")
+}
+
+fn consortium_text(of: &ConsortiumReport) -> String {
+    format!(
+        "consortium {} as {}: {} rounds charged, rdp {:.6}; alone epsilon {:.6}",
+        of.consortium, of.institution, of.charged, of.rdp, of.spent_alone
+    )
+}
+
+/// Enough of a digest to tell a bank's consortia apart.
+fn short(hex: &str) -> String {
+    hex.chars().take(12).collect()
 }
 
 fn run_text(run: &RunReport) -> String {
@@ -174,7 +187,13 @@ fn run_text(run: &RunReport) -> String {
         _ => "the run's cap binds".to_owned(),
     };
     format!(
-        "run {}: {} of {} rounds charged; whole, epsilon {:.6} of at most {} at delta {}; {binding}",
-        run.run, run.charged, run.rounds, run.epsilon, run.epsilon_max, run.delta
+        "run {} in {}: {} of {} rounds charged; whole, epsilon {:.6} of at most {} at delta {}; {binding}",
+        run.run,
+        short(&run.consortium),
+        run.charged,
+        run.rounds,
+        run.epsilon,
+        run.epsilon_max,
+        run.delta
     )
 }

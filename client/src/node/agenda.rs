@@ -25,6 +25,8 @@ pub(super) enum Duty {
 /// What to do next, from what is proved and what is durable: after a crash at any point the same
 /// question gives the way on.
 ///
+/// Work for other consortia is that of their nodes, which may spend from the same ledger.
+///
 /// A release whose round is over without it stays charged and is never sent again. A later round is
 /// entered only after that: its opening stands in the log behind the Closed that omits the release,
 /// and a release that is in the log is acknowledged before anything else is begun.
@@ -47,12 +49,12 @@ pub(super) fn next_duty<S: LogStore>(
     };
     let genesis = facts.state().consortium.as_ref().map(|consortium| consortium.digest);
     let (mut send, mut recompute) = (None, None);
-    for work in ledger.open_work() {
+    let ours = genesis.map(|genesis| ledger.open_work(&genesis)).unwrap_or_default();
+    for work in ours {
         match work {
             OpenWork::Resend(released) => {
                 let request = released.request();
-                let ours = genesis == Some(request.consortium);
-                let accepted = facts.accepted(&request.run, request.round).filter(|_| ours);
+                let accepted = facts.accepted(&request.run, request.round);
                 if let Some(accepted) = accepted {
                     return Some(Duty::Acknowledge { released, accepted });
                 }

@@ -1,5 +1,6 @@
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use ledger::record::Text;
 use tracing::{info, warn};
@@ -19,8 +20,10 @@ pub(super) async fn answer(node: Option<Arc<Node>>, command: Command) -> Answer 
         };
     };
     let answered = blocking(move || match command {
-        Command::Status {} => Ok(Answer::Status(Box::new(status(&node)))),
-        Command::Ledger {} => Ok(Answer::Ledger(Box::new(LedgerReport::of(&node.population())?))),
+        Command::Status {} => Ok(Answer::Status(Box::new(status(&node)?))),
+        Command::Ledger {} => {
+            Ok(Answer::Ledger(Box::new(LedgerReport::of(&*node.fresh_population()?)?)))
+        }
         Command::Receipts {} => {
             Ok(Answer::Receipts(receipts::verify_all(&node.state, &node.mirror())?))
         }
@@ -48,12 +51,16 @@ pub(super) fn refuse(why: String) -> Answer {
 fn stop(node: &Node, reason: &str) -> Result<Answer, ClientError> {
     let reason = text(reason)?;
     // Held back at once, also while the ledger is written.
+    node.halted.store(true, Ordering::SeqCst);
     node.stopped.send_replace(true);
     let mut population = node.population();
+    population.refresh()?;
     if population.ledger.state().stopped().is_none() {
         warn!(%reason, "stopped: nothing is released from here on");
         population.ledger.stop(clock::now(), reason).map_err(ClientError::ledger)?;
     }
+    // From here on the ledger says so. Were it not written, the node would hold back until it is told to go on.
+    node.halted.store(false, Ordering::SeqCst);
     Ok(Answer::Done {})
 }
 
@@ -66,7 +73,7 @@ fn void(node: &Node, reservation: u64, reason: &str) -> Result<Answer, ClientErr
 }
 
 fn export(node: &Node, directory: &Path) -> Result<Answer, ClientError> {
-    let entries = node.population().export(directory)?;
+    let entries = node.fresh_population()?.export(directory)?;
     info!(entries, directory = %directory.display(), "the ledger is exported");
     Ok(Answer::Exported { entries })
 }
@@ -74,12 +81,14 @@ fn export(node: &Node, directory: &Path) -> Result<Answer, ClientError> {
 fn resume(node: &Node, reason: &str) -> Result<Answer, ClientError> {
     let reason = text(reason)?;
     let mut population = node.population();
+    population.refresh()?;
     if population.ledger.state().stopped().is_some() {
         info!(%reason, "resumed");
         population.ledger.resume(clock::now(), reason).map_err(ClientError::ledger)?;
     }
-    drop(population);
+    node.halted.store(false, Ordering::SeqCst);
     node.stopped.send_replace(false);
+    drop(population);
     node.wake();
     Ok(Answer::Done {})
 }
@@ -88,12 +97,13 @@ fn text(reason: &str) -> Result<Text<256>, ClientError> {
     Text::new(reason).map_err(|error| ClientError::Usage(error.to_string()))
 }
 
-fn status(node: &Node) -> NodeStatus {
+fn status(node: &Node) -> Result<NodeStatus, ClientError> {
     let joined = node.joined().clone();
     let mirror = node.mirror();
     let open = mirror.facts().open_round();
     let validity = Validity::of_certificate(joined.certificate()).ok();
-    NodeStatus {
+    let stopped = node.fresh_population()?.ledger.state().stopped().map(ToString::to_string);
+    Ok(NodeStatus {
         running: true,
         institution: joined.institution().to_string(),
         consortium: joined.genesis_digest().to_string(),
@@ -104,7 +114,7 @@ fn status(node: &Node) -> NodeStatus {
         run: mirror.facts().run().map(|run| run.id.to_string()),
         round: open.as_ref().map(|round| round.number),
         expected: open.is_some_and(|round| round.expects_us),
-        stopped: node.population().ledger.state().stopped().map(ToString::to_string),
+        stopped,
         trouble: {
             let troubles = locked(&node.trouble);
             let told = troubles.working.as_ref().or(troubles.rows.as_ref());
@@ -112,5 +122,5 @@ fn status(node: &Node) -> NodeStatus {
         },
         ledger_confirmed_by: Some(node.confirmed.accepted),
         second_place: node.confirmed.second_place.clone(),
-    }
+    })
 }

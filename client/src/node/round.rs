@@ -7,6 +7,7 @@ use ledger::receipt::Receipt;
 use ledger::record::RunId;
 use privacy::PrivacyEvent;
 use round::plan::Send;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{error, info, warn};
 use wire::Connection;
@@ -18,6 +19,9 @@ use super::{Node, blocking, locked};
 use crate::mirror::{OpenRound, OwnAccepted};
 use crate::release::{Noised, Parcel, fresh_randomness, send};
 use crate::{ClientError, clock, receipts};
+
+/// How often an idle node looks at a ledger that others write to.
+const LOOK_AT_LEDGER: Duration = Duration::from_secs(2);
 
 /// Does what there is to do, one duty after the other, for ever.
 ///
@@ -33,16 +37,20 @@ pub(super) async fn work(node: Arc<Node>) -> Result<(), ClientError> {
         // The locks are taken in one order everywhere: the copy of the log, then the ledger.
         let duty = {
             let mirror = node.mirror();
-            next_duty(mirror.facts(), &node.population().ledger, &given_up)
+            let population = node.fresh_population();
+            population.map(|population| next_duty(mirror.facts(), &population.ledger, &given_up))
         };
-        let Some(duty) = duty else {
-            if due.changed().await.is_err() {
-                return Ok(());
+        let (round, done) = match duty {
+            Ok(Some(duty)) => (Some(round_of(&duty)), perform(&node, duty).await),
+            Ok(None) => {
+                if !idle(&node, &mut due).await {
+                    return Ok(());
+                }
+                continue;
             }
-            continue;
+            Err(error) => (None, Err(error)),
         };
-        let round = round_of(&duty);
-        match perform(&node, duty).await {
+        match done {
             Ok(()) => {
                 backoff.reset();
                 locked(&node.trouble).working = None;
@@ -58,11 +66,23 @@ pub(super) async fn work(node: Arc<Node>) -> Result<(), ClientError> {
                 }
             }
             Err(error) => {
+                let Some(round) = round else { return Err(error) };
                 tell(&error, round);
                 locked(&node.trouble).working = Some(error.to_string());
                 given_up.insert(round);
             }
         }
+    }
+}
+
+/// Waits until something may have become due; false at the end. Nobody says so where another node has resumed or given back.
+async fn idle(node: &Node, due: &mut watch::Receiver<u64>) -> bool {
+    if node.policy.population.ledger.is_none() {
+        return due.changed().await.is_ok();
+    }
+    tokio::select! {
+        changed = due.changed() => changed.is_ok(),
+        () = sleep(LOOK_AT_LEDGER) => true,
     }
 }
 
@@ -173,6 +193,8 @@ async fn deliver(
         if let Some(at) = send_at(node, round) {
             sleep_until(at).await;
         }
+        let looking = Arc::clone(node);
+        blocking(move || must_be_allowed(&looking)).await?;
         send(&connection, &parcel, &log, &node.keys.record).await
     };
     let receipt = tokio::select! {
@@ -184,6 +206,13 @@ async fn deliver(
     };
     let node = Arc::clone(node);
     blocking(move || acknowledge(&node, &released, &receipt)).await
+}
+
+/// A stop by another node of the bank is in the ledger and nowhere else.
+fn must_be_allowed(node: &Node) -> Result<(), ClientError> {
+    let population = node.fresh_population()?;
+    let stopped = population.ledger.state().stopped();
+    stopped.map_or(Ok(()), |reason| Err(ClientError::Stopped(reason.to_string())))
 }
 
 /// The end of the slot, if the plan has slots.
@@ -238,14 +267,15 @@ async fn connected(node: &Node) -> Result<Connection, ClientError> {
 
 /// Errors after which the bank's own records may not be trusted until they are opened again.
 const fn is_final(error: &ClientError) -> bool {
-    matches!(
-        error,
-        ClientError::Tampered(_)
-            | ClientError::Ledger(_)
-            | ClientError::LedgerDamaged(_)
-            | ClientError::Store(_)
-            | ClientError::Internal(_)
-    )
+    !may_pass(error)
+        && matches!(
+            error,
+            ClientError::Tampered(_)
+                | ClientError::Ledger(_)
+                | ClientError::LedgerDamaged(_)
+                | ClientError::Store(_)
+                | ClientError::Internal(_)
+        )
 }
 
 /// Errors that the network or the coordinator may recover from.
@@ -258,5 +288,7 @@ const fn may_pass(error: &ClientError) -> bool {
             | ClientError::Stopped(_)
             | ClientError::Voided(_)
             | ClientError::File { .. }
+            // Another node holds the ledger for longer than it should: nothing was decided.
+            | ClientError::Store(store::StoreError::Locked(_))
     )
 }

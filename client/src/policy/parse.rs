@@ -22,6 +22,12 @@ pub enum PolicyError {
         /// What it says.
         path: PathBuf,
     },
+    /// A ledger for several nodes that nothing confirms.
+    #[error(
+        "expected population.second_place beside population.ledger: a ledger that several nodes share may be put back without any \
+         one consortium's log showing it"
+    )]
+    Unconfirmed,
     /// A missing, unknown or mistyped key.
     #[error("{}{message}{}", place(file.as_deref()), suggestion(hint.as_deref()))]
     Format {
@@ -39,7 +45,8 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`PolicyError::Format`] with the line, and the key that was perhaps meant, or [`PolicyError::Relative`].
+    /// [`PolicyError::Format`] with the line, and the key that was perhaps meant, [`PolicyError::Relative`], or
+    /// [`PolicyError::Unconfirmed`].
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         Self::parse_named(text, None)
     }
@@ -58,6 +65,7 @@ impl Policy {
     fn parse_named(text: &str, file: Option<&Path>) -> Result<Self, PolicyError> {
         let policy: Self = toml::from_str(text).map_err(|error| format_error(file, &error))?;
         let places = [
+            ("ledger", &policy.population.ledger),
             ("second_place", &policy.population.second_place),
             ("registry", &policy.population.registry),
         ];
@@ -65,6 +73,9 @@ impl Policy {
             if let Some(path) = place.as_ref().filter(|path| !path.is_absolute()) {
                 return Err(PolicyError::Relative { key, path: path.clone() });
             }
+        }
+        if policy.population.ledger.is_some() && policy.population.second_place.is_none() {
+            return Err(PolicyError::Unconfirmed);
         }
         Ok(policy)
     }

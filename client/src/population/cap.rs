@@ -41,6 +41,23 @@ impl Population {
         expected: Option<&PrivacyEvent>,
         at: Timestamp,
     ) -> Result<CapStanding, ClientError> {
+        self.refresh()?;
+        match self.cap_of(rules, expected, at) {
+            // Another node has set the first cap meanwhile, at another order: that one stands.
+            Err(ClientError::Budget(_)) if rules.order.is_none() => {
+                self.refresh()?;
+                self.cap_of(rules, expected, at)
+            }
+            kept => kept,
+        }
+    }
+
+    fn cap_of(
+        &mut self,
+        rules: &PopulationRules,
+        expected: Option<&PrivacyEvent>,
+        at: Timestamp,
+    ) -> Result<CapStanding, ClientError> {
         let delta = Delta::new(rules.delta)?;
         let standing = self.ledger.state().cap().cloned();
         let order = match (&standing, rules.order, expected) {
@@ -76,6 +93,7 @@ impl Population {
         reason: &str,
         at: Timestamp,
     ) -> Result<(), ClientError> {
+        self.refresh()?;
         let refuse = |why: String| Err(ClientError::Budget(why));
         let Some(held) = self.ledger.state().cap().cloned() else {
             return refuse("expected a cap to raise, none is set yet".to_owned());

@@ -13,12 +13,12 @@ impl Population {
     ///
     /// ```text
     /// genesis      the exact bytes of leaf 0, by which the ledger is named
-    /// checkpoint   the head, signed by the bank's record key
+    /// checkpoint   the head, signed by the ledger's own key
     /// tile/…       leaves and hashes, as in a consortium's export
     /// heads.json   for each release the head that its header blinded, and the nonce
     /// ```
     ///
-    /// No vectors, keys or rows; it says what was charged, so it is for an auditor and not for other banks.
+    /// No vectors, keys or rows; it says what was charged for every consortium, so it is for an auditor and not for other banks.
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ impl Population {
         let checkpoint = ledger::checkpoint::SignedCheckpoint::sign(
             &self.ledger.identity().genesis,
             self.ledger.head(),
-            self.ledger.record_key(),
+            self.ledger.key(),
         );
         let checkpoint = checkpoint.map_err(|error| ClientError::Export(error.to_string()))?;
         let leaves = audit::export::leaves_of(self.ledger.store());

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use ledger::digest::Digest;
-use ledger::population::{ChargeLine, Population as Entries, ReserveRequest, Standing};
+use ledger::population::{ChargeLine, Enrolled, Population as Entries, ReserveRequest, Standing};
 use ledger::record::RunId;
 use serde::{Deserialize, Serialize};
 
@@ -35,10 +35,27 @@ pub struct LedgerReport {
     pub entries: u64,
     /// The root over them, in hex.
     pub root: String,
+    /// The consortia that the ledger is charged for.
+    pub consortia: Vec<ConsortiumReport>,
     /// The runs that were charged, in order.
     pub runs: Vec<RunReport>,
     /// The charges in order.
     pub charges: Vec<ChargeReport>,
+}
+
+/// What one consortium has of the one budget.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConsortiumReport {
+    /// The consortium's Genesis digest, in hex.
+    pub consortium: String,
+    /// The bank's name there.
+    pub institution: String,
+    /// How many rounds are charged and were not given back.
+    pub charged: usize,
+    /// Their RDP at the filter's order: its shares add up to what is spent.
+    pub rdp: f64,
+    /// The ε that they would have spent alone; together they spend less than the sum.
+    pub spent_alone: f64,
 }
 
 /// A cap and why it was set.
@@ -84,6 +101,8 @@ pub struct ChargeReport {
     pub reservation: u64,
     /// When, in milliseconds since 1970.
     pub at_ms: u64,
+    /// The consortium's Genesis digest, in hex.
+    pub consortium: String,
     /// The run, in hex.
     pub run: String,
     /// The round.
@@ -138,10 +157,28 @@ impl LedgerReport {
             stopped: state.stopped().map(ToString::to_string),
             entries: head.size,
             root: head.root.to_string(),
+            consortia: consortia(population)?,
             runs: runs(state),
             charges: state.charges().iter().map(|(leaf, line)| charge(*leaf, line)).collect(),
         })
     }
+}
+
+fn consortia(population: &Population) -> Result<Vec<ConsortiumReport>, ClientError> {
+    let state = population.ledger.state();
+    let of = |(consortium, enrolled): (&Digest, &Enrolled)| {
+        let charges = state.charges().values().filter(|line| line.is_for(consortium));
+        let charged = charges.filter(|line| !matches!(line.standing, Standing::Voided { .. }));
+        let rdp = state.spent_for(consortium);
+        Ok(ConsortiumReport {
+            consortium: consortium.to_string(),
+            institution: enrolled.institution.to_string(),
+            charged: charged.count(),
+            rdp,
+            spent_alone: if rdp > 0.0 { population.filter()?.spent_epsilon(rdp) } else { 0.0 },
+        })
+    };
+    state.enrolled().iter().map(of).collect()
 }
 
 fn runs(state: &Entries) -> Vec<RunReport> {
@@ -200,6 +237,7 @@ fn charge(reservation: u64, line: &ChargeLine) -> ChargeReport {
     ChargeReport {
         reservation,
         at_ms: line.at.as_millis(),
+        consortium: request.consortium.to_string(),
         run: request.run.to_string(),
         round: request.round,
         noise_multiplier: request.charge.noise_multiplier(),

@@ -134,8 +134,8 @@ impl Mechanism for Pipeline {
 
 /// A ledger in memory, for nobody and for as long as this process lives.
 fn throw_away(blobs: &MemoryBlobs) -> Result<PopulationLedger<MemoryLog>, ClientError> {
-    let key = SigningKey::generate(&SystemRandom::new());
-    let (key, _) = key.map_err(|_| ClientError::Randomness)?;
+    let fresh = || SigningKey::generate(&SystemRandom::new()).map_err(|_| ClientError::Randomness);
+    let ((key, _), (record_key, _)) = (fresh()?, fresh()?);
     let mut nonce = [0; 32];
     fill_random(&mut nonce)?;
     let opened = Opened {
@@ -146,12 +146,14 @@ fn throw_away(blobs: &MemoryBlobs) -> Result<PopulationLedger<MemoryLog>, Client
         nonce,
         sketch: Sketch::default(),
     };
+    let nobody = opened.institution.clone();
     let store = MemoryLog::new(blobs.clone());
     let mut ledger = PopulationLedger::register(store, Arc::new(key), AT, opened, &[])
         .map_err(ClientError::ledger)?;
     let cap = Cap::new(NO_LIMIT, 0.5, ORDER, NO_LIMIT, Text::default())
         .map_err(|error| refused(&error))?;
     ledger.set_cap(AT, cap).map_err(ClientError::ledger)?;
+    ledger.enroll(AT, Digest::ZERO, &nobody, &record_key).map_err(ClientError::ledger)?;
     Ok(ledger)
 }
 

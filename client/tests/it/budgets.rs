@@ -1,7 +1,6 @@
 //! What a bank does about its budgets, and what it is refused.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use client::commands;
 use client::control::{Answer, Command};
@@ -22,9 +21,7 @@ fn policy_with(fake: &Fake, lines: &str) -> String {
 }
 
 fn opened(bank: &Bank) -> Result<Population, ClientError> {
-    let (rules, source) = (bank.policy().population, bank.source());
-    let key = Arc::clone(&bank.keys().record);
-    Population::open(&bank.state, &rules, &source, &bank.institution(), key, clock::now())
+    bank.opened()
 }
 
 /// A bank whose policy names the registry.

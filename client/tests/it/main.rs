@@ -19,5 +19,6 @@ mod refusals;
 mod rounds;
 mod seen;
 mod sensitivity;
+mod shared;
 mod witness;
 mod world;

@@ -12,7 +12,7 @@ use crate::neighbours::{unbounded, world};
 use crate::world::{Bank, consortium, finished};
 
 /// The open round as the bank sees it.
-fn open_round(fake: &Fake) -> OpenRound {
+pub(crate) fn open_round(fake: &Fake) -> OpenRound {
     let core = fake.core();
     let (run, round) = (core.state.run().unwrap(), core.state.round().unwrap());
     OpenRound {

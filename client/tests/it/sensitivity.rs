@@ -53,6 +53,9 @@ impl Vault {
         let log = MemoryLog::new(blobs.clone());
         let mut ledger = PopulationLedger::register(log, key, AT, opened, &[]).unwrap();
         ledger.set_cap(AT, Cap::new(1e3, 1e-5, 2.0, 900.0, Text::default()).unwrap()).unwrap();
+        let (consortium, north) = (Digest::from_bytes([5; 32]), Institution::new("north").unwrap());
+        let record_key = SigningKey::generate(&SystemRandom::new()).unwrap().0;
+        ledger.enroll(AT, consortium, &north, &record_key).unwrap();
         Self { ledger, blobs, rounds: 0 }
     }
 

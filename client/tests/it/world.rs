@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use client::backoff::Backoff;
@@ -13,7 +12,7 @@ use client::joined::Joined;
 use client::keys::Keys;
 use client::node::{Options, serve};
 use client::policy::Policy;
-use client::population::{LedgerReport, Population};
+use client::population::{LedgerReport, Member, Population};
 use client::state_dir::StateDir;
 use client::{ClientError, clock};
 use ledger::digest::Digest;
@@ -173,10 +172,19 @@ impl Bank {
 
     /// The bank's ledger while no node runs.
     pub(crate) fn population(&self) -> Population {
-        let key = Arc::clone(&self.keys().record);
-        let rules = self.policy().population;
-        let (source, name) = (self.source(), self.institution());
-        Population::open(&self.state, &rules, &source, &name, key, clock::now()).unwrap()
+        self.opened().unwrap()
+    }
+
+    /// The same, which may be refused.
+    pub(crate) fn opened(&self) -> Result<Population, ClientError> {
+        let (keys, rules, joined) =
+            (self.keys(), self.policy().population, Joined::load(&self.state)?);
+        let member = Member {
+            consortium: joined.genesis_digest(),
+            institution: joined.institution(),
+            record_key: &keys.record,
+        };
+        Population::open(&self.state, &rules, &self.source(), &member, clock::now())
     }
 
     pub(crate) fn receipts(&self) -> usize {

@@ -1,9 +1,12 @@
 //! What the log says, gathered for a report: who, what they signed, when, and which models came of it.
 
+mod governance;
+
 use std::collections::BTreeMap;
 
+pub use governance::GovernanceFacts;
 use ledger::digest::Digest;
-use ledger::record::{Body, Leaf, Member, MemberKeys, Payload as _, Recalled};
+use ledger::record::{Body, Leaf, Member, MemberKeys, Payload as _, Role};
 use ledger::signing::Signature;
 use round::Plan;
 use round::plan::PlanText;
@@ -16,7 +19,7 @@ pub struct Facts {
     pub consortium: String,
     /// The operator's record key, in hex.
     pub operator_key: String,
-    /// The key that signs the log's heads now, in hex.
+    /// The key that signs the log's newest heads, in hex.
     pub log_key: String,
     /// When the first and the last record were written, in milliseconds since 1970 by the operator's clock.
     pub first_ms: u64,
@@ -28,28 +31,15 @@ pub struct Facts {
     pub plans: Vec<PlanFacts>,
     /// Every run that was started.
     pub runs: Vec<RunFacts>,
+    /// Pauses, recalls, decisions and changes of the log's key, in the order of the log.
+    pub governance: Vec<GovernanceFacts>,
     /// Every model that was recorded.
     pub models: Vec<ModelFacts>,
-    /// Pauses, recalls, decisions and changes of the log's key.
-    pub notices: Vec<Notice>,
     /// How many records of each kind there are.
     pub kinds: BTreeMap<&'static str, u64>,
 }
 
-/// What was decided beside plans and the roster.
-#[derive(Debug, Serialize)]
-pub struct Notice {
-    /// The leaf.
-    pub leaf: u64,
-    /// When.
-    pub at_ms: u64,
-    /// The kind of the record.
-    pub kind: &'static str,
-    /// What it says.
-    pub text: String,
-}
-
-/// An institution joins, leaves or has other keys.
+/// An institution joins, leaves or changes keys.
 #[derive(Debug, Serialize)]
 pub struct RosterChange {
     /// The leaf.
@@ -58,11 +48,11 @@ pub struct RosterChange {
     pub at_ms: u64,
     /// Who.
     pub institution: String,
-    /// "bank" or "auditor"; none if it did not join here.
+    /// "bank" or "auditor" if it joined.
     pub role: Option<&'static str>,
     /// The keys that it proved to hold; none if it was revoked.
     pub keys: Option<Keys>,
-    /// Why it was revoked; none if it joined.
+    /// Why it was revoked, if it was.
     pub revoked: Option<String>,
 }
 
@@ -159,10 +149,10 @@ impl Facts {
                 self.log_key = genesis.log_key.to_string();
             }
             Body::Member(Member::Added(added)) => {
-                self.joined(index, at_ms, Some(added.role.as_str()), &added.keys);
+                self.holds(index, at_ms, &added.keys, Some(added.role));
             }
             Body::Member(Member::Rotated(rotated)) => {
-                self.joined(index, at_ms, None, &rotated.keys);
+                self.holds(index, at_ms, &rotated.keys, None);
             }
             Body::Member(Member::Revoked(revoked)) => self.roster.push(RosterChange {
                 leaf: index,
@@ -213,35 +203,18 @@ impl Facts {
                     run.abandoned = Some(abandoned.reason.to_string());
                 }
             }
-            Body::Paused(paused) => {
-                let what = if paused.paused { "paused" } else { "resumed" };
-                let text = format!("run {} {what}: {}", paused.run, paused.reason);
-                self.noticed(index, leaf, text);
-            }
-            Body::Recalled(recalled) => {
-                let Recalled { run, from, reason } = recalled;
-                self.noticed(index, leaf, format!("run {run}, models from {from} on: {reason}"));
-            }
-            Body::Decision(decision) => {
-                let about = decision.about.map_or_else(String::new, |of| format!(" (of {of})"));
-                let text = format!("{}: {}{about}", decision.institution, decision.text);
-                self.noticed(index, leaf, text);
-            }
-            Body::LogKey(record) => {
-                self.log_key = record.change.new_key.to_string();
-                let by: Vec<_> = record.approvals.keys().map(ToString::to_string).collect();
-                let handed = if record.handover.is_some() { "the old key and " } else { "" };
-                let (reason, by) = (&record.change.reason, by.join(", "));
-                let text = format!("{}: {reason}; signed by {handed}{by}", self.log_key);
-                self.noticed(index, leaf, text);
-            }
             Body::RoundOpened(_)
             | Body::Accepted(_)
             | Body::Extended(_)
             | Body::Closed(_)
             | Body::RunFinished(_)
-            | Body::Evidence(_) => {}
+            | Body::Evidence(_)
+            | Body::Paused(_)
+            | Body::Recalled(_)
+            | Body::Decision(_) => {}
+            Body::LogKey(record) => self.log_key = record.change.new_key.to_string(),
         }
+        self.governance.extend(GovernanceFacts::of(index, leaf));
     }
 
     /// The plan with this digest.
@@ -260,13 +233,12 @@ impl Facts {
         self.plans.iter_mut().rev().find(|plan| plan.digest == digest)
     }
 
-    /// An institution joins in a role, or has other keys.
-    fn joined(&mut self, leaf: u64, at_ms: u64, role: Option<&'static str>, keys: &MemberKeys) {
+    fn holds(&mut self, leaf: u64, at_ms: u64, keys: &MemberKeys, role: Option<Role>) {
         self.roster.push(RosterChange {
             leaf,
             at_ms,
             institution: keys.institution.to_string(),
-            role,
+            role: role.map(Role::as_str),
             keys: Some(Keys {
                 record: keys.record_key.to_string(),
                 cosign: keys.cosign_key.to_string(),
@@ -274,11 +246,6 @@ impl Facts {
             }),
             revoked: None,
         });
-    }
-
-    fn noticed(&mut self, index: u64, leaf: &Leaf, text: String) {
-        let (at_ms, kind) = (leaf.at().as_millis(), leaf.body().kind());
-        self.notices.push(Notice { leaf: index, at_ms, kind, text });
     }
 }
 

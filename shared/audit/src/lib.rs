@@ -34,14 +34,14 @@ pub use account::{Account, Accountant, Certificates, shared};
 pub use check::{Anchor, Checked, ProvedRecord, ProvedSplit, check};
 pub use dossier::{Answer, Dossier, Input, Item, Tool};
 pub use facts::{
-    ApprovalFacts, Facts, Keys, ModelFacts, Notice, PlanFacts, RosterChange, RunFacts,
+    ApprovalFacts, Facts, GovernanceFacts, Keys, ModelFacts, PlanFacts, RosterChange, RunFacts,
 };
 pub use fetch::fetch;
 pub use finding::{Finding, Kind};
 pub use lineage::{Lineage, ModelStep, Part, Sum, lineage};
 pub use nodes::{NoNode, Nodes};
 pub use pack::pack;
-pub use population::{BlindedHead, ChargedRun, PopulationReport, verify_population};
+pub use population::{BlindedHead, ChargedRun, EnrolledIn, PopulationReport, verify_population};
 pub use prove::{Proved, prove};
 pub use reconcile::{Difference, DifferenceKind, Fault, ReconciledRun, Reconciliation, reconcile};
 pub use report::{

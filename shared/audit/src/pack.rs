@@ -142,10 +142,11 @@ fn proofs<W: Write>(archive: &mut Archive<W>, log: &Log<'_>) -> Result<(), Findi
             | Body::Approval(_)
             | Body::RunStarted(_)
             | Body::Abandoned(_)
-            | Body::Evidence(_)
+            | Body::Paused(_)
             | Body::Recalled(_)
             | Body::Decision(_)
-            | Body::LogKey(_) => {
+            | Body::LogKey(_)
+            | Body::Evidence(_) => {
                 chosen.insert(index, (bytes, kind));
             }
             Body::Genesis(_)
@@ -154,8 +155,7 @@ fn proofs<W: Write>(archive: &mut Archive<W>, log: &Log<'_>) -> Result<(), Findi
             | Body::Accepted(_)
             | Body::Extended(_)
             | Body::Closed(_)
-            | Body::RunFinished(_)
-            | Body::Paused(_) => {}
+            | Body::RunFinished(_) => {}
         }
     }
     chosen.extend(last_models.into_values());

@@ -6,7 +6,7 @@ use std::path::Path;
 use ledger::checkpoint::LogIdentity;
 use ledger::digest::{Digest, sha256};
 use ledger::population::{
-    Cap, ChargeLine, Entry, Population, ReserveRequest, Standing, blinded_head,
+    Cap, ChargeLine, Enrolled, Entry, Population, ReserveRequest, Standing, blinded_head,
 };
 use ledger::record::{Charge, LEAF_BYTES_MAX, Leaf, RunId, TaskChange};
 use ledger::tree::{Head, root_at};
@@ -34,7 +34,9 @@ pub struct PopulationReport {
     pub finding: Option<Finding>,
     /// The digest of leaf 0, in hex.
     pub genesis: Option<String>,
-    /// The institution.
+    /// The ledger's own key, which signs its entries and head, in hex.
+    pub key: Option<String>,
+    /// The institution that registered the population, by its own word; see `consortia`.
     pub institution: String,
     /// The population's name at the bank.
     pub population: String,
@@ -52,10 +54,25 @@ pub struct PopulationReport {
     pub order: Option<f64>,
     /// The ε that all charges together have spent at δ, by the filter.
     pub spent: f64,
+    /// The consortia in which a record key has signed that this ledger is its bank's, in no order.
+    pub consortia: Vec<EnrolledIn>,
     /// The runs, in no order.
     pub runs: Vec<ChargedRun>,
     /// What the header of each release must hold, by run and round.
     pub heads: Vec<BlindedHead>,
+}
+
+/// A consortium that the ledger is charged for. Whose ledger it is rests on the key: compare it with that consortium's roster.
+#[derive(Debug, Serialize)]
+pub struct EnrolledIn {
+    /// The consortium's genesis digest, in hex.
+    pub consortium: String,
+    /// The bank's name there.
+    pub institution: String,
+    /// The record key that has signed for this ledger, in hex.
+    pub record_key: String,
+    /// The ε at the ledger's δ that the charges to this consortium would have spent alone, by the filter.
+    pub spent_alone: f64,
 }
 
 /// What one run was charged.
@@ -92,6 +109,8 @@ pub struct ChargedRun {
 /// The blinded head that a contribution's header must hold.
 #[derive(Debug, Serialize)]
 pub struct BlindedHead {
+    /// The consortium's genesis digest, in hex.
+    pub consortium: String,
     /// The run, in hex.
     pub run: String,
     /// The round.
@@ -165,6 +184,7 @@ fn run(
     let directory = Directory::open_population(path)?;
     let identity = identity(&directory)?;
     report.genesis = Some(identity.genesis.to_string());
+    report.key = Some(identity.key.to_string());
     if let Some(expected) = expected.filter(|expected| *expected != identity.genesis) {
         return Err(Kind::Tampered.at(GENESIS, expected, identity.genesis));
     }
@@ -187,12 +207,14 @@ fn run(
             check_charge(filter, *leaf, &line.reserved.request)?;
         }
     }
+    report.consortia = consortia(&state, filter.as_ref());
     report.runs = runs(&state)?;
     let heads = heads(&directory, &log, &state)?;
     let blinded = |(leaf, head): (&u64, &Digest)| {
         let request = &state.charges().get(leaf)?.reserved.request;
         let (run, head) = (request.run.to_string(), head.to_string());
-        Some(BlindedHead { run, round: request.round, head })
+        let consortium = request.consortium.to_string();
+        Some(BlindedHead { consortium, run, round: request.round, head })
     };
     report.heads = heads.iter().filter_map(blinded).collect();
     let entries = (0..log.head().size).filter_map(|index| log.nodes().leaf(index)).collect();
@@ -227,7 +249,7 @@ fn fold(log: &Log<'_>) -> Result<Population, Finding> {
         let applied = if let Some(state) = &mut state {
             state.apply(leaf.record())
         } else {
-            Population::open(leaf.record()).map(|opened| state = Some(opened))
+            Population::open(&leaf).map(|opened| state = Some(opened))
         };
         applied.map_err(|violation| wrong(&violation))?;
     }
@@ -261,6 +283,19 @@ fn check_charge(filter: &Filter, leaf: u64, request: &ReserveRequest) -> Result<
         return Ok(());
     }
     Err(Kind::Tampered.at(place, format!("a divergence of at least {cost}"), request.rdp))
+}
+
+fn consortia(state: &Population, filter: Option<&Filter>) -> Vec<EnrolledIn> {
+    let of = |(consortium, enrolled): (&Digest, &Enrolled)| EnrolledIn {
+        consortium: consortium.to_string(),
+        institution: enrolled.institution.to_string(),
+        record_key: enrolled.record_key.to_string(),
+        spent_alone: match (filter, state.spent_for(consortium)) {
+            (Some(filter), spent) if spent > 0.0 => filter.spent_epsilon(spent),
+            _ => 0.0,
+        },
+    };
+    state.enrolled().iter().map(of).collect()
 }
 
 fn runs(state: &Population) -> Result<Vec<ChargedRun>, Finding> {

@@ -17,12 +17,30 @@ pub const SMALL_BLOB_BYTES_MAX: usize = 64 * 1024;
 
 /// Storage of one log.
 ///
-/// - One owner: while a store is open, no other process or value can append to the same log.
+/// - One owner: while a store is open, no other process or value can append to the same log. A store
+///   that is shared has an owner only while it is [held](LogStore::hold); in between others may append.
 /// - The tree is the store's: it hashes what it appends, and serves every node that exists.
 /// - After an error of a write the store is *poisoned*: every further write is refused until it is
 ///   opened again, because what became durable is not known. Reading goes on.
 pub trait LogStore: HashSource<Error: std::error::Error + Send + Sync + 'static> {
-    /// The number of leaves and the root over them, as of the last append that returned.
+    /// Takes a shared log for this value alone, and learns what others have appended: the head may be
+    /// another afterwards, and is one that goes on from the head before. Holding it twice is holding it
+    /// once. What a process held is free when it ends, however it ends. A store with one owner has
+    /// nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// If the log does not go on from the head before, others hold it for too long, or storage fails.
+    /// Nothing is changed, and the store is not poisoned.
+    fn hold(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// Lets others append.
+    fn let_go(&mut self) {}
+
+    /// The number of leaves and the root over them, as of the last append that returned or the last
+    /// [`hold`](Self::hold).
     fn head(&self) -> Head;
 
     /// Appends `leaves` in order and stores `blobs`, if the head is still `expected`.

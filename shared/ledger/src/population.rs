@@ -27,6 +27,16 @@
 //! charged and unreleased for ever, unless an operator voids it. Voiding is never automatic and is
 //! refused once the bytes were released.
 //!
+//! A restart sees to its own consortium's work alone.
+//!
+//! # Several writers
+//!
+//! The nodes of one bank, one in each consortium, may spend from one ledger on a
+//! [shared store](crate::log_store::LogStore::hold). Each decision holds the store, reads and verifies
+//! what others have appended, decides on that and appends; nothing decided on an older state is
+//! written. Entries are signed by the ledger's own key. Before the first charge to a consortium the
+//! bank's record key there signs that the ledger is the bank's ([`Enrolled`]).
+//!
 //! # The budget
 //!
 //! One RDP filter at one order, fixed by the cap before the charge that comes after it: a charge is
@@ -46,8 +56,8 @@ mod state;
 mod token;
 
 pub use entry::{
-    Acknowledged, Cap, Entry, Opened, Recomputed, ReleasedEntry, ReserveRequest, Reserved, Resumed,
-    RunTerms, Stopped, UnitRelation, Voided,
+    Acknowledged, Cap, Enrolled, Entry, Opened, Recomputed, ReleasedEntry, ReserveRequest,
+    Reserved, Resumed, RunTerms, Stopped, UnitRelation, Voided,
 };
 pub use error::{LedgerError, Violation};
 pub use heads::{OpenedHead, blinded_head};

@@ -62,6 +62,23 @@ pub enum StoreError {
         /// How many leaves the head has that is there; 0 for none.
         found: u64,
     },
+    /// The log went on, and the second place was not told.
+    #[error(
+        "expected {} to lag behind the log by at most one leaf, it holds the head of {} leaves and the log has {}: \
+         somebody appends who does not keep the head there, or the place was put back",
+        .place.display(), .kept.size, .found.size
+    )]
+    Lagging {
+        /// The second place.
+        place: PathBuf,
+        /// The head that it holds.
+        kept: Head,
+        /// The head of the log.
+        found: Head,
+    },
+    /// A file that is open is not the one under its name any more.
+    #[error("expected {} to be the file that was opened, it was replaced: a backup was put back, most likely", .0.display())]
+    Replaced(PathBuf),
     /// The second place has never held this log's head.
     #[error("expected {} to hold the head of a log of {leaves} leaves, found nothing there", .place.display())]
     Unconfirmed {

@@ -29,7 +29,7 @@ struct Shared {
     root: PathBuf,
     next: AtomicU64,
     syncs: Syncs,
-    _lock: Lock,
+    _lock: Option<Lock>,
 }
 
 impl FileBlobs {
@@ -39,9 +39,19 @@ impl FileBlobs {
     ///
     /// [`StoreError::Locked`] if another process has it open, [`StoreError::Io`] if the disk fails.
     pub fn open(root: &Path, syncs: &Syncs) -> Result<Self, StoreError> {
-        let io = |action, path: &Path, error| StoreError::io(action, path, error);
-        fs::create_dir_all(root).map_err(|error| io("create", root, error))?;
+        fs::create_dir_all(root).map_err(|error| StoreError::io("create", root, error))?;
         let lock = Lock::take(&root.join("owner"))?;
+        Self::prepare(root, syncs, Some(lock))
+    }
+
+    /// Opens the directory `root` of a log that is shared. Whoever opens it or puts a blob holds the log: nobody else writes.
+    pub(crate) fn open_shared(root: &Path, syncs: &Syncs) -> Result<Self, StoreError> {
+        fs::create_dir_all(root).map_err(|error| StoreError::io("create", root, error))?;
+        Self::prepare(root, syncs, None)
+    }
+
+    fn prepare(root: &Path, syncs: &Syncs, lock: Option<Lock>) -> Result<Self, StoreError> {
+        let io = |action, path: &Path, error| StoreError::io(action, path, error);
         let unfinished = root.join("tmp");
         match fs::remove_dir_all(&unfinished) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -113,9 +123,11 @@ impl FileBlobs {
 
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         let number = self.shared.next.fetch_add(1, Ordering::Relaxed);
-        let unfinished = self.shared.root.join("tmp").join(number.to_string());
+        // Of processes that share the directory, one that died may have left its own behind.
+        let name = format!("{}-{number}", std::process::id());
+        let unfinished = self.shared.root.join("tmp").join(name);
         let failed = |error| StoreError::io("write", &unfinished, error);
-        let mut file = File::create_new(&unfinished).map_err(failed)?;
+        let mut file = File::create(&unfinished).map_err(failed)?;
         file.write_all(bytes).map_err(failed)?;
         // A crash before this leaves a file in tmp/, which the next start erases.
         file.sync_all().map_err(failed)?;

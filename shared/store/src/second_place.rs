@@ -13,24 +13,38 @@ use ledger::tree::Head;
 
 use crate::directory::sync_dir;
 use crate::error::StoreError;
-use crate::lock::Lock;
+use crate::lock::SharedLock;
 
 const NAME: &str = "ledger.head";
 const FIRST_LINE: &str = "counterfoil head v1";
 
-/// A file that holds a log's head, held by one process.
+/// A file that holds a log's head, and its lock.
 #[derive(Debug)]
 pub(crate) struct SecondPlace {
     directory: PathBuf,
-    _lock: Lock,
+    lock: SharedLock,
 }
 
 impl SecondPlace {
-    /// The second place in `directory`, which exists, for this process alone: of two copies of a log that name the same place,
-    /// one is refused.
-    pub(crate) fn hold(directory: &Path) -> Result<Self, StoreError> {
-        let lock = Lock::take(&directory.join(NAME))?;
-        Ok(Self { directory: directory.to_owned(), _lock: lock })
+    /// The second place in `directory`, which exists.
+    pub(crate) fn open(directory: &Path) -> Result<Self, StoreError> {
+        let lock = SharedLock::open(&directory.join(NAME))?;
+        Ok(Self { directory: directory.to_owned(), lock })
+    }
+
+    /// Waits for the place and takes it for this process alone: copies of a log, each with a lock of its own, meet here.
+    pub(crate) fn take(&self) -> Result<(), StoreError> {
+        self.lock.take()
+    }
+
+    /// Lets others take it.
+    pub(crate) fn let_go(&self) {
+        self.lock.let_go();
+    }
+
+    /// Where it is.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// The head that it holds; none if nothing was ever kept there.

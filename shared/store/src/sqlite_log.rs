@@ -1,9 +1,11 @@
 //! A log in an SQLite database.
 
+mod confirmed;
 mod schema;
+mod shared;
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ledger::checkpoint::SignedCheckpoint;
 use ledger::digest::Digest;
@@ -14,12 +16,12 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use crate::directory::sync_dir;
 use crate::error::StoreError;
-use crate::lock::Lock;
+use crate::lock::{FileIdentity, Lock, SharedLock};
 use crate::second_place::SecondPlace;
 use crate::syncs::Syncs;
 use schema::node_key;
 
-/// A log in an SQLite database that one process has open.
+/// A log in an SQLite database that one process has open, or several that take turns.
 #[derive(Debug)]
 pub struct SqliteLog {
     connection: Connection,
@@ -27,7 +29,19 @@ pub struct SqliteLog {
     poisoned: bool,
     syncs: Syncs,
     second: Option<SecondPlace>,
-    _lock: Lock,
+    path: PathBuf,
+    file: FileIdentity,
+    owner: Owner,
+    held: bool,
+}
+
+/// Who may append.
+#[derive(Debug)]
+enum Owner {
+    /// This value, for as long as it lives.
+    ForGood { _lock: Lock },
+    /// Whoever holds the lock.
+    InTurn(SharedLock),
 }
 
 impl SqliteLog {
@@ -39,7 +53,10 @@ impl SqliteLog {
     /// [`StoreError::Locked`] if another process has it open, [`StoreError::Damaged`] if the checks
     /// fail, [`StoreError::Format`] if another version wrote it, or the disk fails.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let lock = Lock::take(path)?;
+        Self::open_by(path, Owner::ForGood { _lock: Lock::take(path)? })
+    }
+
+    fn open_by(path: &Path, owner: Owner) -> Result<Self, StoreError> {
         let connection = Connection::open(path)?;
         schema::prepare(&connection)?;
         if let Some(parent) = path.parent() {
@@ -52,7 +69,10 @@ impl SqliteLog {
             poisoned: false,
             syncs: Syncs::new(),
             second: None,
-            _lock: lock,
+            path: path.to_owned(),
+            file: FileIdentity::at(path)?,
+            owner,
+            held: true,
         };
         log.check_edge()?;
         log.check_checkpoint()?;
@@ -62,72 +82,6 @@ impl SqliteLog {
     /// The count of fsyncs, shared with the log.
     pub const fn syncs(&self) -> &Syncs {
         &self.syncs
-    }
-
-    /// Confirms the log by the head that a second place holds, and keeps each later head there before an append returns.
-    ///
-    /// The directory must be there. A log that is still empty is confirmed by an empty directory.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::RolledBack`] if the log does not go on from the head that is kept, [`StoreError::Unconfirmed`] if none is kept
-    /// of a log that has leaves (see [`SqliteLog::start_second_place`]), or the second place cannot be read and written.
-    pub fn confirmed_by(mut self, directory: &Path) -> Result<Self, StoreError> {
-        let (place, found) = (SecondPlace::hold(directory)?, self.head());
-        let kept = place.head()?;
-        self.check_goes_on_from(kept.as_ref(), directory)?;
-        // What a crash has left behind is caught up with, and a place that cannot be written is found out at once.
-        place.replace(kept.as_ref(), &found)?;
-        self.second = Some(place);
-        Ok(self)
-    }
-
-    /// Confirms the log by the head that a second place holds, and changes nothing there.
-    ///
-    /// # Errors
-    ///
-    /// As [`SqliteLog::confirmed_by`].
-    pub fn check_second_place(&self, directory: &Path) -> Result<(), StoreError> {
-        self.check_goes_on_from(SecondPlace::head_in(directory)?.as_ref(), directory)
-    }
-
-    /// Keeps the log's head in a second place that has never held one: an operator's word that this log is the newest.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::RolledBack`] if it holds a head that this log does not go on from, or it cannot be read and written.
-    pub fn start_second_place(&self, directory: &Path) -> Result<Head, StoreError> {
-        let (place, found) = (SecondPlace::hold(directory)?, self.head());
-        let kept = place.head()?;
-        if kept.is_some() {
-            self.check_goes_on_from(kept.as_ref(), directory)?;
-        }
-        place.replace(kept.as_ref(), &found)?;
-        Ok(found)
-    }
-
-    fn check_goes_on_from(&self, kept: Option<&Head>, place: &Path) -> Result<(), StoreError> {
-        let found = self.head();
-        match kept {
-            Some(kept) if kept.size <= found.size && self.root_of(kept.size)? == kept.root => {
-                Ok(())
-            }
-            Some(kept) => {
-                Err(StoreError::RolledBack { place: place.to_owned(), kept: *kept, found })
-            }
-            None if found.size == 0 => Ok(()),
-            None => Err(StoreError::Unconfirmed { place: place.to_owned(), leaves: found.size }),
-        }
-    }
-
-    /// The root over the leading `size` leaves.
-    fn root_of(&self, size: u64) -> Result<Digest, StoreError> {
-        root_at(self, size).map_err(|error| match error {
-            ProofError::Source(error) => error,
-            ProofError::OutOfRange { .. } => {
-                StoreError::Damaged { expected: "a tree over all leaves" }
-            }
-        })
     }
 
     /// Checks every leaf against the tree: reads all of it.
@@ -199,6 +153,29 @@ impl SqliteLog {
                 StoreError::Damaged { expected: "as many leaves as the tree has" }
             }
         })
+    }
+
+    /// Appends while the log is held; see [`LogStore::append`].
+    fn append_held(
+        &mut self,
+        expected: &Head,
+        leaves: &[LeafBytes],
+        blobs: &[SmallBlob],
+    ) -> Result<Head, AppendError<StoreError>> {
+        let found = self.head();
+        if found != *expected {
+            return Err(AppendError::Moved { expected: *expected, found });
+        }
+        self.frontier = self.guard(|log| {
+            let frontier = log.write(leaves, blobs)?;
+            // A crash here leaves an earlier head in the second place: the log goes on from it. A failure here is one of the append.
+            if let Some(second) = &log.second {
+                second.replace(Some(&found), &frontier.head())?;
+            }
+            Ok(frontier)
+        })?;
+        self.syncs.add_one();
+        Ok(self.head())
     }
 
     /// One transaction; the frontier that holds once it is committed.
@@ -295,20 +272,24 @@ impl LogStore for SqliteLog {
         leaves: &[LeafBytes],
         blobs: &[SmallBlob],
     ) -> Result<Head, AppendError<StoreError>> {
-        let found = self.head();
-        if found != *expected {
-            return Err(AppendError::Moved { expected: *expected, found });
+        if self.poisoned {
+            return Err(StoreError::Poisoned.into());
         }
-        self.frontier = self.guard(|log| {
-            let frontier = log.write(leaves, blobs)?;
-            // A crash here leaves an earlier head in the second place: the log goes on from it. A failure here is one of the append.
-            if let Some(second) = &log.second {
-                second.replace(Some(&found), &frontier.head())?;
-            }
-            Ok(frontier)
-        })?;
-        self.syncs.add_one();
-        Ok(self.head())
+        let held = self.held;
+        self.hold()?;
+        let appended = self.append_held(expected, leaves, blobs);
+        if !held {
+            self.let_go();
+        }
+        appended
+    }
+
+    fn hold(&mut self) -> Result<(), StoreError> {
+        self.take_turn()
+    }
+
+    fn let_go(&mut self) {
+        self.end_turn();
     }
 
     fn leaf(&self, index: u64) -> Result<Option<LeafBytes>, StoreError> {

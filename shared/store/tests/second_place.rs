@@ -31,7 +31,7 @@ impl Places {
     }
 
     fn open(&self) -> Result<SqliteLog, StoreError> {
-        SqliteLog::open(&self.log.join("log.sqlite"))?.confirmed_by(&self.elsewhere)
+        SqliteLog::open_shared(&self.log.join("log.sqlite"))?.confirmed_by(&self.elsewhere)
     }
 
     fn append(&self, of: &str, count: usize) {
@@ -105,11 +105,32 @@ fn a_crash_between_the_log_and_its_second_place_is_caught_up_with() {
         // The append became durable, and the process died before the second place knew.
         let mut log = SqliteLog::open(&places.log.join("log.sqlite")).unwrap();
         let head = log.head();
-        log.append(&head, &leaves("late", 2), &[]).unwrap();
+        log.append(&head, &leaves("late", 1), &[]).unwrap();
     }
-    assert_eq!(places.open().unwrap().head().size, 5);
+    assert_eq!(places.open().unwrap().head().size, 4);
     let kept = fs::read_to_string(places.elsewhere.join("ledger.head")).unwrap();
-    assert_eq!(kept.lines().nth(1), Some("5"));
+    assert_eq!(kept.lines().nth(1), Some("4"));
+}
+
+#[test]
+fn a_place_that_lags_by_more_than_a_crash_waits_for_its_operator() {
+    let places = Places::new();
+    places.append("leaf", 3);
+    {
+        // Somebody appends who names another place, or none.
+        let mut log = SqliteLog::open(&places.log.join("log.sqlite")).unwrap();
+        for _ in 0..2 {
+            let head = log.head();
+            log.append(&head, &leaves("elsewhere", 1), &[]).unwrap();
+        }
+    }
+    let Err(StoreError::Lagging { kept, found, .. }) = places.open() else { panic!("refused") };
+    assert_eq!((kept.size, found.size), (3, 5));
+    let mut log = SqliteLog::open_shared(&places.log.join("log.sqlite")).unwrap();
+    assert!(log.check_second_place(&places.elsewhere).is_err());
+    log.start_second_place(&places.elsewhere).unwrap();
+    drop(log);
+    assert_eq!(places.open().unwrap().head().size, 5);
 }
 
 #[test]
@@ -118,10 +139,15 @@ fn a_second_place_that_fails_fails_the_append_and_every_later_one() {
     places.append("leaf", 1);
     let mut log = places.open().unwrap();
     let head = log.head();
-    // Pulled out while the node runs.
+    // Pulled out while the node runs: nothing is appended.
     fs::rename(&places.elsewhere, places.elsewhere.with_extension("away")).unwrap();
-    assert!(matches!(log.append(&head, &leaves("lost", 1), &[]), Err(AppendError::Store(_))));
+    assert!(matches!(log.append(&head, &leaves("no", 1), &[]), Err(AppendError::Store(_))));
     fs::rename(places.elsewhere.with_extension("away"), &places.elsewhere).unwrap();
+    // Nothing can be written there, which is found out after the append.
+    let in_the_way = places.elsewhere.join("ledger.head.new");
+    fs::create_dir(&in_the_way).unwrap();
+    assert!(matches!(log.append(&head, &leaves("lost", 1), &[]), Err(AppendError::Store(_))));
+    fs::remove_dir(&in_the_way).unwrap();
     let poisoned = log.append(&head, &leaves("lost", 1), &[]);
     assert!(matches!(poisoned, Err(AppendError::Store(StoreError::Poisoned))));
     drop(log);
@@ -137,7 +163,7 @@ fn a_log_that_no_place_has_seen_waits_for_its_operator() {
         log.append(&Head::empty(), &leaves("leaf", 4), &[]).unwrap();
     }
     assert!(matches!(places.open(), Err(StoreError::Unconfirmed { leaves: 4, .. })));
-    let log = SqliteLog::open(&places.log.join("log.sqlite")).unwrap();
+    let mut log = SqliteLog::open_shared(&places.log.join("log.sqlite")).unwrap();
     assert_eq!(log.start_second_place(&places.elsewhere).unwrap().size, 4);
     drop(log);
     assert_eq!(places.open().unwrap().head().size, 4);
@@ -162,7 +188,7 @@ fn an_operator_cannot_start_over_a_place_that_knows_better() {
     places.append("leaf", 3);
     fs::remove_dir_all(&places.log).unwrap();
     fs::create_dir(&places.log).unwrap();
-    let log = SqliteLog::open(&places.log.join("log.sqlite")).unwrap();
+    let mut log = SqliteLog::open_shared(&places.log.join("log.sqlite")).unwrap();
     let found = log.start_second_place(&places.elsewhere);
     assert!(matches!(found, Err(StoreError::RolledBack { .. })));
 }
@@ -174,22 +200,20 @@ fn of_two_copies_that_name_one_place_only_one_goes_on() {
     let copied = places.log.with_extension("copy");
     copy(&places.log, &copied);
     let mut first = places.open().unwrap();
-    let second = SqliteLog::open(&copied.join("log.sqlite")).unwrap();
-    let refused = second.confirmed_by(&places.elsewhere);
-    assert!(matches!(refused, Err(StoreError::Locked(_))), "{refused:?}");
-
-    // Where the disk knows no locks: the file itself tells.
-    fs::remove_file(places.elsewhere.join("ledger.head.lock")).unwrap();
-    let second = SqliteLog::open(&copied.join("log.sqlite")).unwrap();
+    // Both are whole, so both are opened.
+    let second = SqliteLog::open_shared(&copied.join("log.sqlite")).unwrap();
     let mut second = second.confirmed_by(&places.elsewhere).unwrap();
     let head = first.head();
     first.append(&head, &leaves("first", 1), &[]).unwrap();
     let late = second.append(&head, &leaves("second", 1), &[]);
-    let other = matches!(
-        &late,
-        Err(AppendError::Store(StoreError::OtherWriter { expected: 2, found: 3, .. }))
-    );
-    assert!(other, "{late:?}");
+    let refused = matches!(&late, Err(AppendError::Store(StoreError::RolledBack { .. })));
+    assert!(refused, "{late:?}");
+    drop(second);
+    let copy = SqliteLog::open_shared(&copied.join("log.sqlite")).unwrap();
+    assert_eq!(copy.head().size, 2, "nothing was appended to the copy");
+    let refused = copy.confirmed_by(&places.elsewhere);
+    assert!(matches!(refused, Err(StoreError::RolledBack { .. })), "{refused:?}");
+    first.append(&first.head(), &leaves("first", 1), &[]).unwrap();
 }
 
 #[test]

@@ -119,7 +119,10 @@ fn released(vector: Vec<u8>) -> Outcome<Upload> {
         nonce: [1; 32],
         sketch: Sketch::default(),
     };
+    let north = opened.institution.clone();
+    let record_key = SigningKey::generate(&SystemRandom::new())?.0;
     let mut ledger = PopulationLedger::register(MemoryLog::default(), key, at, opened, &[])?;
+    ledger.enroll(at, Digest::from_bytes(CONSORTIUM), &north, &record_key)?;
     ledger.set_cap(at, Cap::new(1.0, 1e-6, 2.0, 1.0, Text::default())?)?;
     let request = ReserveRequest {
         consortium: Digest::from_bytes(CONSORTIUM),

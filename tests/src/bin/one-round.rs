@@ -15,7 +15,7 @@ use client::data::{DataSource, attach};
 use client::keys::{Keys, population_key};
 use client::mirror::OpenRound;
 use client::policy::Policy;
-use client::population::Population;
+use client::population::{Member, Population};
 use client::release::{Job, Noised, Parcel, fresh_randomness};
 use client::state_dir::StateDir;
 use client::tasks::Tasks;
@@ -56,8 +56,8 @@ impl Bank {
             plan: Arc::clone(&self.plan),
             number,
             model: sha256(&self.theta),
-            witnesses: 0,
             expects_us: true,
+            witnesses: 0,
         }
     }
 
@@ -71,9 +71,14 @@ impl Bank {
     }
 
     fn take_part(&self, number: u32) -> Result<(), Box<dyn Error>> {
-        let (rules, key) = (&self.policy.population, Arc::clone(&self.keys.record));
-        let (source, name) = (&self.source, &self.institution);
-        let mut population = Population::open(&self.state, rules, source, name, key, clock::now())?;
+        let rules = &self.policy.population;
+        let member = Member {
+            consortium: self.plan.consortium(),
+            institution: &self.institution,
+            record_key: &self.keys.record,
+        };
+        let mut population =
+            Population::open(&self.state, rules, &self.source, &member, clock::now())?;
         population.check_clock(rules, clock::now())?;
         let rounds = u64::from(self.plan.text().rounds);
         let expected = PrivacyEvent { count: rounds, ..self.plan.event() };

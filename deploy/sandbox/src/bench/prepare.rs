@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use ledger::digest::sha256;
+use ledger::digest::{Digest, sha256};
 use ledger::memory::{MemoryBlobs, MemoryLog};
 use ledger::population::{
     Cap, Opened, PopulationLedger, ReserveOutcome, ReserveRequest, RunTerms, Sketch, UnitRelation,
@@ -31,7 +31,8 @@ pub(super) fn fill(
     run: RunId,
     rounds: u32,
 ) -> Result<(), SandboxError> {
-    let mut ledgers = members.iter().map(ledger).collect::<Result<Vec<_>, _>>()?;
+    let ledgers = members.iter().map(|member| ledger(member, plan.consortium()));
+    let mut ledgers = ledgers.collect::<Result<Vec<_>, _>>()?;
     let weights = initial_weights(plan.layout(), &plan.text().model.initialization);
     let mut master = Master::new(weights, &plan.text().optimizer);
     let terms =
@@ -59,7 +60,10 @@ pub(super) fn fill(
 }
 
 /// A ledger that charges and releases as a bank's does, without a disk.
-fn ledger(member: &Member) -> Result<PopulationLedger<MemoryLog>, SandboxError> {
+fn ledger(
+    member: &Member,
+    consortium: Digest,
+) -> Result<PopulationLedger<MemoryLog>, SandboxError> {
     let key = Arc::clone(&member.keys.record);
     let opened = Opened {
         institution: member.joined.institution().clone(),
@@ -75,6 +79,9 @@ fn ledger(member: &Member) -> Result<PopulationLedger<MemoryLog>, SandboxError> 
     let cap = Cap::new(3.0, 1e-6, 8.5, 1.0, Text::default());
     ledger
         .set_cap(AT, cap.map_err(|error| SandboxError::bench(&error))?)
+        .map_err(|error| SandboxError::bench(&error))?;
+    ledger
+        .enroll(AT, consortium, member.joined.institution(), &member.keys.record)
         .map_err(|error| SandboxError::bench(&error))?;
     Ok(ledger)
 }

@@ -7,7 +7,7 @@ use privacy::{Certificate, Interval, TaskChange};
 use super::account::{Calibrated, Curve, Loss, Priced};
 use super::plan::{Lifetime, Price};
 use crate::finding::{Finding, Kind};
-use crate::population::{ChargedRun, PopulationReport};
+use crate::population::{ChargedRun, EnrolledIn, PopulationReport};
 use crate::report::{InstitutionReport, Report, RunReport, RunStatus, Shared, Total};
 use crate::rounded::{down, up};
 
@@ -72,6 +72,9 @@ pub(super) fn population(report: &PopulationReport) -> String {
     if let Some(genesis) = &report.genesis {
         line(&mut text, format_args!("genesis      {genesis}"));
     }
+    if let Some(key) = &report.key {
+        line(&mut text, format_args!("key          {key}"));
+    }
     let PopulationReport { institution, population, unit, relation, .. } = report;
     line(
         &mut text,
@@ -89,12 +92,23 @@ pub(super) fn population(report: &PopulationReport) -> String {
             ),
         );
     }
+    list(
+        &mut text,
+        "signed for by the record key, to be compared with the roster",
+        report.consortia.iter().map(enrolled).collect(),
+    );
     list(&mut text, "charged", report.runs.iter().map(charged).collect());
     text
 }
 
+fn enrolled(of: &EnrolledIn) -> String {
+    let id: String = of.consortium.chars().take(12).collect();
+    format!("{id}: {} with {}; alone ε {:.4}", of.institution, of.record_key, of.spent_alone)
+}
+
 fn charged(of: &ChargedRun) -> String {
     let id: String = of.run.chars().take(12).collect();
+    let consortium: String = of.consortium.chars().take(12).collect();
     // A logged figure is never used; where it is not the computed one, it is shown beside it.
     let logged = if of.logged < of.whole.lower || of.logged > of.whole.upper * (1.0 + 1e-12) {
         format!("; the ledger says {}", of.logged)
@@ -102,7 +116,7 @@ fn charged(of: &ChargedRun) -> String {
         String::new()
     };
     format!(
-        "{id}: {} of {} rounds ({} released, {} acknowledged, {} given back), {}; whole {} of at most {}, δ = {:e}{logged}",
+        "{id} in {consortium}: {} of {} rounds ({} released, {} acknowledged, {} given back), {}; whole {} of at most {}, δ = {:e}{logged}",
         of.charged,
         of.rounds,
         of.released,

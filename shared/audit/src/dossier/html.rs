@@ -42,7 +42,7 @@ pub(super) fn page(of: &Dossier) -> String {
         runs(&mut page, of);
         evidence(&mut page, of);
         roster(&mut page, of);
-        notices(&mut page, of);
+        governance(&mut page, of);
         checklist(&mut page, of);
         registry(&mut page, of);
     } else {
@@ -270,7 +270,7 @@ fn roster(page: &mut Markup, of: &Dossier) {
         let what = match (&change.role, &change.revoked) {
             (Some(role), _) => format!("joins as {role}"),
             (None, Some(reason)) => format!("revoked: {reason}"),
-            (None, None) => "has other keys".to_owned(),
+            (None, None) => "changes keys".to_owned(),
         };
         let key = change.keys.as_ref().map(|keys| keys.record.clone()).unwrap_or_default();
         vec![
@@ -284,17 +284,19 @@ fn roster(page: &mut Markup, of: &Dossier) {
     page.table(&["institution", "change", "leaf", "when", "record key"], rows.collect());
 }
 
-fn notices(page: &mut Markup, of: &Dossier) {
-    page.element("h2", "Pauses, recalls, decisions and changes of the log's key");
-    let rows = of.facts.notices.iter().map(|of| {
+fn governance(page: &mut Markup, of: &Dossier) {
+    page.element("h2", "Decisions");
+    let rows = of.facts.governance.iter().map(|of| {
         vec![
             Cell::Text(of.kind.into()),
+            Cell::Text(of.by.clone().unwrap_or_else(|| "the operator".to_owned())),
+            Cell::Text(of.text.clone()),
+            Cell::Short(of.about.as_deref().map(short).unwrap_or_default()),
             Cell::Number(of.leaf.to_string()),
             Cell::Text(utc(of.at_ms)),
-            Cell::Text(of.text.clone()),
         ]
     });
-    page.table(&["what", "leaf", "when", "as recorded"], rows.collect());
+    page.table(&["kind", "by", "what", "about", "leaf", "when"], rows.collect());
 }
 
 fn checklist(page: &mut Markup, of: &Dossier) {

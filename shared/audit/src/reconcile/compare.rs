@@ -59,15 +59,25 @@ impl<'a> Comparison<'a> {
         self.unreleased(ledgers);
     }
 
+    /// The record key that the bank has in this log must have signed that the ledger is the bank's.
     fn key(&mut self, name: &str, ledger: &BankLedger) {
-        let institution = &ledger.state.opened().institution;
-        let signed_by = ledger.state.opened_by();
-        let expected = "a ledger signed by the record key in the roster";
-        match self.log.keys.get(institution) {
-            Some(key) if *key == signed_by => {}
-            Some(_) => self.bank(Is::OtherKey, institution, name, expected, "another key"),
-            None => self.bank(Is::OtherKey, institution, name, expected, "no such member"),
-        }
+        let institution = self.institution(ledger);
+        let enrolled = self.log.genesis.and_then(|genesis| ledger.state.enrolled().get(&genesis));
+        let expected = "a ledger that the record key in the roster has signed for";
+        let found = match (self.log.keys.get(institution), enrolled) {
+            (Some(key), Some(enrolled)) if *key == enrolled.record_key => return,
+            (Some(_), Some(_)) => "one that another key has signed for",
+            (Some(_), None) => "one that is not enrolled in this consortium",
+            (None, _) => "no such member",
+        };
+        self.bank(Is::OtherKey, institution, name, expected, found);
+    }
+
+    /// The bank as this log knows it; by the ledger's own word if it is not enrolled here.
+    fn institution<'l>(&self, ledger: &'l BankLedger) -> &'l Institution {
+        let genesis = self.log.genesis.as_ref();
+        let enrolled = genesis.and_then(|genesis| ledger.state.enrolled().get(genesis));
+        enrolled.map_or(&ledger.state.opened().institution, |enrolled| &enrolled.institution)
     }
 
     fn forked(&mut self, one: (&str, &BankLedger), two: (&str, &BankLedger)) {
@@ -76,13 +86,13 @@ impl<'a> Comparison<'a> {
             return;
         }
         let at = one.entries.iter().zip(&two.entries).take_while(|(a, b)| a == b).count();
-        let institution = &two.state.opened().institution;
+        let institution = self.institution(two);
         let expected = format!("the entries of {name}");
         self.bank(Is::LedgerForked, institution, other, expected, format!("another entry {at}"));
     }
 
     fn charges(&mut self, name: &str, ledger: &BankLedger) {
-        let institution = &ledger.state.opened().institution;
+        let institution = self.institution(ledger);
         for (leaf, line) in ledger.state.charges() {
             let request = &line.reserved.request;
             if Some(request.consortium) != self.log.genesis {
@@ -171,7 +181,7 @@ impl<'a> Comparison<'a> {
     /// What the log has of the banks whose ledgers were given, and none of their ledgers released.
     fn unreleased(&mut self, ledgers: &[(String, BankLedger)]) {
         let given: BTreeSet<&Institution> =
-            ledgers.iter().map(|(_, ledger)| &ledger.state.opened().institution).collect();
+            ledgers.iter().map(|(_, ledger)| self.institution(ledger)).collect();
         for (release, (index, contribution)) in &self.log.accepted {
             if !given.contains(&release.0) || self.released.contains_key(release) {
                 continue;

@@ -111,7 +111,7 @@ pub enum DifferenceKind {
     OtherContribution,
     /// The opened head is not the one that the contribution's header commits to.
     HeadNotCommitted,
-    /// The ledger is signed by another key than the roster's.
+    /// The ledger is not one that the record key in the roster has signed for.
     OtherKey,
     /// Two exports of one ledger, neither of which continues the other.
     LedgerForked,
@@ -197,13 +197,15 @@ impl ReconciledRun {
     pub(crate) fn of(ledger: &PopulationReport, log: &Report) -> Vec<Self> {
         let ours = |consortium: &str| log.genesis.as_deref() == Some(consortium);
         let charged = ledger.runs.iter().filter(|run| ours(&run.consortium));
+        let enrolled = ledger.consortia.iter().find(|of| ours(&of.consortium));
+        let institution = enrolled.map_or(&ledger.institution, |of| &of.institution);
         let beside = charged.map(|charged| {
             let same = |of: &&crate::report::InstitutionReport| {
-                of.run == charged.run && of.name == ledger.institution
+                of.run == charged.run && of.name == *institution
             };
             let acknowledged = log.institutions.iter().find(same);
             Self {
-                institution: ledger.institution.clone(),
+                institution: institution.clone(),
                 population: ledger.population.clone(),
                 run: charged.run.clone(),
                 charged: charged.charged,

@@ -64,6 +64,9 @@ fn export(story: Story, place: &Path) {
     };
     let store = MemoryLog::new(MemoryBlobs::new());
     let mut ledger = PopulationLedger::register(store, Arc::clone(&key), AT, opened, &[]).unwrap();
+    let (consortium, north) = (Digest::from_bytes([2; 32]), Institution::new("north").unwrap());
+    let (record_key, _) = SigningKey::generate(&SystemRandom::new()).unwrap();
+    ledger.enroll(AT, consortium, &north, &record_key).unwrap();
     let (epsilon, delta) = (Epsilon::new(3.0).unwrap(), Delta::new(1e-6).unwrap());
     let filter = Filter::new(epsilon, delta, Order::new(9.5).unwrap()).unwrap();
     let budget = filter.budget() * story.budget;
@@ -125,7 +128,7 @@ fn a_true_ledger_verifies_and_every_figure_is_computed_anew() {
     let (_dir, place) = exported(TRUTH);
     let report = verify_population(&place, None);
     assert!(report.verified, "{:?}", report.finding);
-    assert_eq!((report.entries, report.caps.as_slice()), (7, [3.0].as_slice()));
+    assert_eq!((report.entries, report.caps.as_slice()), (8, [3.0].as_slice()));
     let run = &report.runs[0];
     assert_eq!((run.rounds, run.charged, run.released, run.voided), (ROUNDS, 2, 1, 1));
     let two = privacy::epsilon(&[event(2)], Delta::new(1e-6).unwrap()).unwrap();
@@ -143,7 +146,7 @@ fn a_bank_that_charges_itself_too_little_is_found_out() {
         (Story { rdp: 0.999, ..TRUTH }, "the charge of round 0"),
         (Story { run_epsilon: 0.9, ..TRUTH }, "run "),
         (Story { budget: 1.001, ..TRUTH }, "the cap of 3"),
-        (Story { forged: true, ..TRUTH }, "leaf 6"),
+        (Story { forged: true, ..TRUTH }, "leaf 7"),
     ] {
         let (_dir, folder) = exported(story);
         let finding = verify_population(&folder, None).finding.unwrap();
@@ -167,7 +170,7 @@ fn a_bank_that_charges_itself_too_little_is_found_out() {
 #[test]
 fn every_byte_of_a_ledger_counts() {
     let (_dir, place) = exported(TRUTH);
-    for file in ["genesis", "checkpoint", "heads.json", "tile/entries/000.p/7", "tile/0/000.p/7"] {
+    for file in ["genesis", "checkpoint", "heads.json", "tile/entries/000.p/8", "tile/0/000.p/8"] {
         let path = place.join(file);
         let whole = fs::read(&path).unwrap();
         for index in (0..whole.len()).step_by(1 + whole.len() / 60) {

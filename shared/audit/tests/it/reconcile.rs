@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use audit::{Fault, Options, Reconciliation};
 use ledger::checkpoint::SignedCheckpoint;
@@ -13,6 +13,7 @@ use ledger::population::{
     UnitRelation, blinded_head,
 };
 use ledger::record::{Body, Contribution, Text};
+use ledger::signing::SigningKey;
 use ledger::time::Timestamp;
 use privacy::{Delta, Epsilon, Filter, Order, PrivacyEvent};
 use round::Plan;
@@ -42,14 +43,27 @@ struct Lies {
     other_leaf: bool,
     /// The ledger says that the receipt of round 2 is that of round 1.
     other_receipt: bool,
-    /// The ledger is signed by alder's key.
+    /// Alder's key has signed for the ledger.
     other_key: bool,
+    /// The ledger is enrolled in another consortium alone, and charged what was sent here for that.
+    elsewhere: bool,
+    /// The ledger is shared with another consortium, where the bank has another name, and charged for it too.
+    shared: bool,
     /// The ledger is another population's, which released the same rounds.
     second_population: bool,
     /// The log's sum of the round is wrong by one.
     false_sum: bool,
     /// The log leaves out cedar's contribution to round 2.
     omitted: bool,
+}
+
+/// The ledger's own key, which is none of the roster's.
+fn ledger_key(bank: usize) -> Arc<SigningKey> {
+    static OWN: LazyLock<Vec<Arc<SigningKey>>> = LazyLock::new(|| {
+        let own = || SigningKey::generate(&ring::rand::SystemRandom::new()).expect("a key").0;
+        BANKS.iter().map(|_| Arc::new(own())).collect()
+    });
+    Arc::clone(OWN.get(bank).expect("a bank"))
 }
 
 struct Bank {
@@ -87,9 +101,10 @@ impl Bank {
         );
         let filter = filter.expect("a filter");
         let whole = privacy::epsilon(&[event(3)], delta).expect("a figure").epsilon_upper;
-        let key = KEYS.record.get(if lies.other_key { 0 } else { bank }).expect("a bank");
+        let record_key = KEYS.record.get(if lies.other_key { 0 } else { bank }).expect("a bank");
+        let name = institution(BANKS.get(bank).expect("a bank"));
         let opened = Opened {
-            institution: institution(BANKS.get(bank).expect("a bank")),
+            institution: if lies.shared { institution("holding") } else { name.clone() },
             population: Text::new("cards").expect("a name"),
             unit: Text::new("customer").expect("a name"),
             relation: UnitRelation::AddRemove,
@@ -98,15 +113,34 @@ impl Bank {
         };
         let store = MemoryLog::new(MemoryBlobs::new());
         let mut ledger =
-            PopulationLedger::register(store, Arc::clone(key), AT, opened, &[]).expect("a ledger");
+            PopulationLedger::register(store, ledger_key(bank), AT, opened, &[]).expect("a ledger");
+        let elsewhere = sha256(b"elsewhere");
+        let consortium = if lies.elsewhere { elsewhere } else { HONEST.genesis() };
+        ledger.enroll(AT, consortium, &name, record_key).expect("enrolled");
         let cap = Cap::new(8.0, 1e-6, 9.5, filter.budget(), Text::default()).expect("a cap");
         ledger.set_cap(AT, cap).expect("capped");
+        if lies.shared {
+            let other_key = KEYS.record.first().expect("a key");
+            ledger.enroll(AT, elsewhere, &institution("holding"), other_key).expect("enrolled");
+            let (_, sent) = contribution(&HONEST, bank, 0).expect("it was accepted");
+            let request = ReserveRequest {
+                consortium: elsewhere,
+                run: sent.run,
+                round: 0,
+                plan: sent.plan,
+                model: sent.model,
+                charge: sent.charge,
+                rdp: filter.cost(&event(1)).expect("a cost"),
+                terms: RunTerms::new(3, whole, 1e-6, 5.0).expect("terms"),
+            };
+            ledger.reserve(AT, request).expect("charged");
+        }
         let mut released = vec![];
         for round in (0..3).filter(|round| !(lies.hides && *round == 1)) {
             let (_, sent) = contribution(&HONEST, bank, round).expect("it was accepted");
             let other = lies.other_model && round == 1;
             let request = ReserveRequest {
-                consortium: HONEST.genesis(),
+                consortium,
                 run: sent.run,
                 round,
                 plan: sent.plan,
@@ -173,7 +207,7 @@ impl Bank {
             .collect();
         let heads = serde_json::to_vec(&serde_json::json!({ "heads": heads })).expect("json");
         let genesis = self.ledger.identity().genesis;
-        let key = self.ledger.record_key();
+        let key = self.ledger.key();
         let checkpoint = SignedCheckpoint::sign(&genesis, self.ledger.head(), key).expect("signed");
         let leaves = audit::export::leaves_of(self.ledger.store());
         audit::export::write_population(place, leaves, checkpoint.text(), &heads).expect("written");
@@ -256,7 +290,7 @@ fn true_ledgers_and_the_log_agree() {
 #[test]
 fn every_difference_has_a_name_a_party_and_a_code() {
     let lie = Lies::default();
-    let wrong: [(Lies, &str, Fault, u8); 9] = [
+    let wrong: [(Lies, &str, Fault, u8); 10] = [
         (Lies { hides: true, ..lie }, "accepted-without-release", Fault::Bank, 6),
         (Lies { unreleased: true, ..lie }, "accepted-without-release", Fault::Bank, 6),
         (Lies { other_vector: true, ..lie }, "other-contribution", Fault::Bank, 6),
@@ -265,6 +299,7 @@ fn every_difference_has_a_name_a_party_and_a_code() {
         (Lies { other_leaf: true, ..lie }, "other-leaf", Fault::BankOrOperator, 6),
         (Lies { other_receipt: true, ..lie }, "receipt-of-another-record", Fault::Bank, 6),
         (Lies { other_key: true, ..lie }, "other-key", Fault::Bank, 6),
+        (Lies { elsewhere: true, ..lie }, "other-key", Fault::Bank, 6),
         (Lies { omitted: true, ..lie }, "receipt-not-in-log", Fault::Operator, 7),
     ];
     for (lies, kind, fault, code) in wrong {
@@ -276,10 +311,32 @@ fn every_difference_has_a_name_a_party_and_a_code() {
         let [difference] = named.as_slice() else { panic!("{kind}: {:?}", differences(&both)) };
         assert_eq!((difference.fault, difference.institution.as_str()), (fault, "cedar"), "{kind}");
         let round = if lies.other_receipt || lies.omitted { 2 } else { 1 };
-        assert_eq!(difference.round, (!lies.other_key).then_some(round), "{kind}");
+        let of_a_round = !lies.other_key && !lies.elsewhere;
+        assert_eq!(difference.round, of_a_round.then_some(round), "{kind}");
         assert_eq!(both.exit_code(), code, "{kind}: {:?}", differences(&both));
         assert!(!both.reconciled && difference.wrong);
     }
+}
+
+#[test]
+fn a_ledger_that_is_shared_with_another_consortium_agrees_with_each_log() {
+    let sides = sides(Lies { shared: true, ..Lies::default() });
+    let both = sides.reconcile(&sides.receipts);
+    assert!(both.reconciled, "{:?}", both.finding);
+    assert!(both.differences.is_empty(), "{:?}", both.differences);
+    let names: Vec<_> = both.runs.iter().map(|run| run.institution.as_str()).collect();
+    assert_eq!(names, BANKS, "by the names that this log knows");
+    // What is charged elsewhere is in the ledger, apart.
+    let report = audit::verify_population(&sides.ledgers[2], None);
+    assert!(report.verified, "{:?}", report.finding);
+    assert_eq!((report.consortia.len(), report.runs.len()), (2, 2));
+    let here = HONEST.genesis().to_string();
+    let [here, there] = [true, false].map(|is| {
+        report.consortia.iter().find(|of| (of.consortium == here) == is).expect("enrolled")
+    });
+    assert_eq!((&*here.institution, &*there.institution), ("cedar", "holding"));
+    assert!(there.spent_alone > 0.0 && there.spent_alone < here.spent_alone);
+    assert!(here.spent_alone < report.spent, "the cap is for both together");
 }
 
 #[test]
@@ -364,7 +421,7 @@ fn a_side_that_does_not_verify_is_not_compared() {
     let sides = sides(Lies::default());
     let heads = sides.ledgers[0].join("heads.json");
     let text = std::fs::read_to_string(&heads).expect("text");
-    std::fs::write(&heads, text.replacen("\"size\":4", "\"size\":3", 1)).expect("written");
+    std::fs::write(&heads, text.replacen("\"size\":5", "\"size\":4", 1)).expect("written");
     let both = sides.reconcile(&[]);
     let finding = both.finding.as_ref().expect("a finding");
     assert_eq!((both.exit_code(), both.differences.len()), (6, 0));

@@ -5,12 +5,14 @@ use crate::digest::Digest;
 use crate::generated::population as message;
 use crate::record::{Institution, RecordError, Text, Wire, fixed, payload, positive, refused};
 
+mod enrolled;
 mod reserve;
 
+pub use enrolled::Enrolled;
 pub use reserve::{ReserveRequest, Reserved, RunTerms};
 
 payload! {
-    /// What an entry of a population's ledger says. All are by the bank.
+    /// What an entry of a population's ledger says. All are by the ledger's own key.
     pub enum Entry, genesis Opened {
         /// The population is registered. Leaf 0.
         1 => Opened(Opened),
@@ -30,13 +32,15 @@ payload! {
         8 => Stopped(Stopped),
         /// Releases are allowed again.
         9 => Resumed(Resumed),
+        /// A consortium is named in which this ledger is the bank's.
+        10 => Enrolled(Enrolled),
     }
 }
 
 /// A population is registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opened {
-    /// The institution.
+    /// The institution, as the consortium knows it whose node registered the population.
     pub institution: Institution,
     /// The population's name at the bank; not empty.
     pub population: Text<64>,

@@ -23,6 +23,15 @@ pub enum Violation {
     /// An entry by another key than the one that registered the population.
     #[error("expected an entry by the key that registered the population, got another author")]
     WrongAuthor,
+    /// A charge to a consortium for which no record key has signed that this ledger is the bank's.
+    #[error("expected a consortium that the ledger is enrolled in, got {0}")]
+    NotEnrolled(Digest),
+    /// The consortium is enrolled already, with the same key or under another name.
+    #[error("expected a new key of the same institution, the ledger is enrolled in {0}")]
+    AlreadyEnrolled(Digest),
+    /// The statement that this ledger is the bank's was not signed by the key it names.
+    #[error("expected the record key to have signed for this ledger, it has not")]
+    NotSignedFor,
     /// An entry is older than the one before.
     #[error("expected a time not before {last}, got {found}")]
     TimeRunsBack {
@@ -140,8 +149,8 @@ pub enum LedgerError<E> {
     /// Blob storage failed before anything was written to the log.
     #[error("expected blob storage to work: {0}")]
     Blobs(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Somebody else wrote to the log.
-    #[error("expected to be the only writer, found the log at size {}", .0.size)]
+    /// Somebody else wrote to the log while it was held.
+    #[error("expected nobody else to write while the log is held, found it at size {}", .0.size)]
     Moved(Head),
     /// A write failed before; open the ledger again.
     #[error("expected a sound ledger, got one whose earlier write failed")]

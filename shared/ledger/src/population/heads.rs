@@ -1,7 +1,7 @@
 //! What a contribution's header says of the ledger, and how an auditor is shown that it is true.
 
 use super::ledger::{Answer, PopulationLedger};
-use super::{LedgerError, Released};
+use super::{LedgerError, Released, Violation};
 use crate::digest::{Digest, Sha256, sha256};
 use crate::log_store::LogStore;
 use crate::record::Contribution;
@@ -31,12 +31,15 @@ impl<S: LogStore> PopulationLedger<S> {
         self.own(&released.ledger)?;
         let head = self.head_after(released.entry)?;
         let request = &released.request;
+        let consortium = request.consortium;
+        let enrolled = self.state().enrolled().get(&consortium);
+        let enrolled = enrolled.ok_or(Violation::NotEnrolled(consortium))?;
         Ok(Contribution {
             run: request.run,
             round: request.round,
             plan: request.plan,
             model: request.model,
-            institution: self.state().opened().institution.clone(),
+            institution: enrolled.institution.clone(),
             vector: released.vector,
             ledger_head: blinded_head(&self.head_nonce(released.index), &head),
             charge: request.charge,
@@ -46,11 +49,11 @@ impl<S: LogStore> PopulationLedger<S> {
     /// The nonce that blinds the head in the header of what was released under `reservation`; opened to
     /// auditors only.
     ///
-    /// SHA-256 of the record key's signature, type "head-nonce", over the leaf of the reservation:
+    /// SHA-256 of the ledger key's signature, type "head-nonce", over the leaf of the reservation:
     /// nobody without the key can guess it, and a retry finds it again.
     pub fn head_nonce(&self, reservation: u64) -> [u8; 32] {
         let body = reservation.to_be_bytes();
-        let signature = self.record_key().sign_body("head-nonce", &self.identity().genesis, &body);
+        let signature = self.key().sign_body("head-nonce", &self.identity().genesis, &body);
         *sha256(signature.as_bytes()).as_bytes()
     }
 

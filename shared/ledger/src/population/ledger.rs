@@ -2,36 +2,36 @@
 
 use std::sync::Arc;
 
-use super::entry::{
-    Acknowledged, Cap, Entry, Opened, Recomputed, ReleasedEntry, ReserveRequest, Reserved, Resumed,
-    Stopped, Voided,
-};
+use super::entry::{Acknowledged, Cap, Enrolled, Entry, Opened, Resumed, Stopped, Voided};
 use super::error::{LedgerError, Violation};
 use super::sketch::Sketch;
 use super::state::{ChargeLine, Population, Standing};
-use super::token::{Interrupted, OpenWork, Released, Reservation, ReserveOutcome};
+use super::token::{Interrupted, OpenWork, Released};
 use crate::checkpoint::{LogIdentity, SignedCheckpoint};
-use crate::digest::{Digest, sha256};
-use crate::log_store::{AppendError, BlobStore, LogStore, SmallBlob};
-use crate::record::{Leaf, LeafBytes, Record, RecordError, Text};
+use crate::digest::Digest;
+use crate::log_store::{AppendError, LogStore, SmallBlob};
+use crate::record::{Institution, Record, Text};
 use crate::signing::SigningKey;
 use crate::time::Timestamp;
-use crate::tree::{Frontier, Head, ProofError, leaf_hash, root_at};
+use crate::tree::{Head, ProofError, root_at};
+use fold::Fold;
 
-/// How many leaves are read at a time when the ledger is opened.
-const PAGE: u64 = 1024;
+mod charge;
+mod fold;
 
-/// A population's ledger on a store of its own.
+/// A population's ledger on a store that it may share with other processes.
 ///
-/// Every method that writes returns only after its entry is durable. After a storage error it
-/// refuses everything until it is opened again, because what became durable is not known.
+/// Every method that writes holds the store, reads what others have appended, decides on that, and
+/// returns only after its entry is durable: of two that would spend the last of a budget, one is
+/// refused. What can be read is as of the last such method, or [`refresh`](Self::refresh).
+///
+/// After a storage error it refuses everything until it is opened again, because what became durable
+/// is not known.
 #[derive(Debug)]
 pub struct PopulationLedger<S> {
     store: S,
     key: Arc<SigningKey>,
-    genesis: Digest,
-    head: Head,
-    state: Population,
+    fold: Fold,
     poisoned: bool,
 }
 
@@ -55,16 +55,17 @@ impl<S: LogStore> PopulationLedger<S> {
         if others.iter().any(|other| other.overlaps(&opened.sketch)) {
             return Err(Violation::Overlaps.into());
         }
+        let record = Record { at, author: key.public(), body: Entry::Opened(opened) };
+        let leaf = record.sign(&key, &Digest::ZERO).map_err(LedgerError::Record)?;
+        let fold = Fold::begin(&leaf)?;
+        store.hold().map_err(LedgerError::Store)?;
         if store.head().size != 0 {
             return Err(Violation::AlreadyOpened.into());
         }
-        let record = Record { at, author: key.public(), body: Entry::Opened(opened) };
-        let state = Population::open(&record)?;
-        let leaf = record.sign(&key, &Digest::ZERO).map_err(LedgerError::Record)?;
-        let genesis = leaf.digest();
-        let head = store.append(&Head::empty(), &[leaf.into_bytes()], &[]).map_err(store_error)?;
-        let mut ledger = Self { store, key, genesis, head, state, poisoned: false };
+        store.append(&Head::empty(), &[leaf.into_bytes()], &[]).map_err(store_error)?;
+        let mut ledger = Self { store, key, fold, poisoned: false };
         ledger.keep_checkpoint();
+        ledger.store.let_go();
         Ok(ledger)
     }
 
@@ -74,34 +75,57 @@ impl<S: LogStore> PopulationLedger<S> {
     /// # Errors
     ///
     /// [`LedgerError`] with what does not hold; [`Violation::NotOpened`] if the store is empty.
-    pub fn open(store: S, key: Arc<SigningKey>) -> Answer<Self, S> {
-        let head = store.head();
-        let mut fold = Fold::default();
-        while fold.frontier.size() < head.size {
-            let start = fold.frontier.size();
-            let page =
-                store.leaves(start..head.size.min(start + PAGE)).map_err(LedgerError::Store)?;
-            if page.is_empty() {
-                break;
-            }
-            for bytes in page {
-                fold.take(bytes)?;
-            }
-        }
-        let found = fold.frontier.head();
-        if found != head {
-            return Err(LedgerError::Root { expected: head.root, found: found.root });
-        }
-        let (genesis, state) = fold.state.ok_or(Violation::NotOpened)?;
-        if state.opened_by() != key.public() {
+    pub fn open(mut store: S, key: Arc<SigningKey>) -> Answer<Self, S> {
+        store.hold().map_err(LedgerError::Store)?;
+        let checkpoint = store.checkpoint();
+        // The leaves up to this head never change: others need not wait until all are verified.
+        store.let_go();
+        let mut fold = Fold::read_first(&store)?;
+        fold.read_on(&store)?;
+        if fold.state().opened_by() != key.public() {
             return Err(Violation::WrongAuthor.into());
         }
-        let ledger = Self { store, key, genesis, head, state, poisoned: false };
-        if let Some(text) = ledger.store.checkpoint().map_err(LedgerError::Store)? {
+        let ledger = Self { store, key, fold, poisoned: false };
+        if let Some(text) = checkpoint.map_err(LedgerError::Store)? {
             let kept = SignedCheckpoint::open(&text, &ledger.identity())?;
             ledger.confirm(&kept.head())?;
         }
         Ok(ledger)
+    }
+
+    /// Reads what others have appended, if the store is shared.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`] if what they appended does not go on from what was read before, or storage fails.
+    pub fn refresh(&mut self) -> Answer<(), S> {
+        self.decide(|_| Ok(()))
+    }
+
+    /// Has the bank's record key in a consortium sign that this ledger is the bank's there. If it has
+    /// signed before, nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation::AlreadyEnrolled`] if the bank has another name in that consortium, or storage fails.
+    pub fn enroll(
+        &mut self,
+        at: Timestamp,
+        consortium: Digest,
+        institution: &Institution,
+        record_key: &SigningKey,
+    ) -> Answer<(), S> {
+        self.decide(|ledger| {
+            let before = ledger.state().enrolled().get(&consortium);
+            if before.is_some_and(|before| {
+                before.institution == *institution && before.record_key == record_key.public()
+            }) {
+                return Ok(());
+            }
+            let genesis = ledger.genesis();
+            let enrolled = Enrolled::sign(&genesis, consortium, institution.clone(), record_key);
+            ledger.write(at, enrolled.into(), &[]).map(|_| ())
+        })
     }
 
     /// Sets the lifetime budget. A later cap may change epsilon and budget, never order or delta;
@@ -111,98 +135,7 @@ impl<S: LogStore> PopulationLedger<S> {
     ///
     /// [`Violation::CapChangesFilter`], or storage fails.
     pub fn set_cap(&mut self, at: Timestamp, cap: Cap) -> Answer<(), S> {
-        self.write(at, cap.into(), &[]).map(|_| ())
-    }
-
-    /// Charges a release, or finds what became of it if its round is charged already: a round is
-    /// never charged twice.
-    ///
-    /// # Errors
-    ///
-    /// [`Violation::Stopped`], [`Violation::NoCap`], [`Violation::OverBudget`];
-    /// [`Violation::OtherRelease`] if the round is charged for another plan or model;
-    /// [`Violation::Exhausted`] if its computation was interrupted too often; or storage fails.
-    pub fn reserve(&mut self, at: Timestamp, request: ReserveRequest) -> Answer<ReserveOutcome, S> {
-        self.sound()?;
-        self.state.check_allowed()?;
-        if let Some((index, line)) = self.state.reservation(&request) {
-            let standing = &line.reserved.request;
-            if standing.plan != request.plan || standing.model != request.model {
-                return Err(Violation::OtherRelease(index).into());
-            }
-            if line.is_exhausted() {
-                return Err(Violation::Exhausted(index).into());
-            }
-            return Ok(match self.released(index, line) {
-                Some(released) => ReserveOutcome::Released(released),
-                None => ReserveOutcome::Interrupted(self.interrupted(index, line)),
-            });
-        }
-        let cumulative_rdp = self.state.cumulative_with(request.rdp);
-        let reserved = Reserved { request: request.clone(), cumulative_rdp };
-        let index = self.write(at, reserved.into(), &[])?;
-        // Only here: the charge is durable.
-        let ledger = self.genesis;
-        Ok(ReserveOutcome::Compute(Reservation { ledger, index, attempt: 0, request }))
-    }
-
-    /// Starts an interrupted computation again under its charge.
-    ///
-    /// # Errors
-    ///
-    /// [`Violation::Exhausted`] if it was started again [`RECOMPUTES_MAX`](super::RECOMPUTES_MAX)
-    /// times already, [`Violation::Stopped`], [`Violation::Voided`],
-    /// [`Violation::AlreadyReleased`], or storage fails.
-    pub fn recompute(&mut self, at: Timestamp, again: &Interrupted) -> Answer<Reservation, S> {
-        self.own(&again.ledger)?;
-        let Interrupted { index, request, .. } = again;
-        self.write(at, Recomputed { reservation: *index }.into(), &[])?;
-        let attempt = self.state.open_charge(*index)?.recomputed;
-        let (ledger, request) = (self.genesis, request.clone());
-        Ok(Reservation { ledger, index: *index, attempt, request })
-    }
-
-    /// Makes the noised bytes durable, then records that they may be sent.
-    ///
-    /// Bytes that are small enough become durable in the same commit as the record; others before
-    /// it. Releasing the same bytes again gives the same answer and writes nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`Violation::AlreadyReleased`] if other bytes were released, [`Violation::Superseded`] if the
-    /// computation was started again since, [`Violation::Voided`], [`Violation::Stopped`], or
-    /// storage fails.
-    pub fn release<B: BlobStore>(
-        &mut self,
-        at: Timestamp,
-        reservation: &Reservation,
-        bytes: Vec<u8>,
-        blobs: &B,
-    ) -> Answer<Released, S> {
-        self.own(&reservation.ledger)?;
-        self.state.check_allowed()?;
-        let index = reservation.index;
-        let vector = sha256(&bytes);
-        if let Some(line) = self.state.charges().get(&index)
-            && let Some(released) = self.released(index, line)
-            && released.vector == vector
-        {
-            return Ok(released);
-        }
-        if self.state.open_charge(index)?.recomputed != reservation.attempt {
-            return Err(Violation::Superseded(index).into());
-        }
-        let small = match SmallBlob::new(bytes) {
-            Ok(blob) => vec![blob],
-            Err(too_large) => {
-                blobs.put(&too_large.bytes).map_err(|error| LedgerError::Blobs(error.into()))?;
-                Vec::new()
-            }
-        };
-        let entry = self.write(at, ReleasedEntry { reservation: index, vector }.into(), &small)?;
-        // Only here: bytes and record are durable.
-        let (ledger, request) = (self.genesis, reservation.request.clone());
-        Ok(Released { ledger, index, entry, request, vector })
+        self.decide(|ledger| ledger.write(at, cap.into(), &[]).map(|_| ()))
     }
 
     /// Records that the coordinator's receipt is held: leaf `index` of the consortium's log, and
@@ -220,11 +153,15 @@ impl<S: LogStore> PopulationLedger<S> {
     ) -> Answer<(), S> {
         self.own(&released.ledger)?;
         let reservation = released.index;
-        let standing = self.state.charges().get(&reservation).map(|line| &line.standing);
-        if matches!(standing, Some(Standing::Acknowledged { index: held, .. }) if *held == index) {
-            return Ok(());
-        }
-        self.write(at, Acknowledged { reservation, index, receipt }.into(), &[]).map(|_| ())
+        self.decide(|ledger| {
+            let standing = ledger.state().charges().get(&reservation).map(|line| &line.standing);
+            if matches!(standing, Some(Standing::Acknowledged { index: held, .. }) if *held == index)
+            {
+                return Ok(());
+            }
+            let entry = Acknowledged { reservation, index, receipt };
+            ledger.write(at, entry.into(), &[]).map(|_| ())
+        })
     }
 
     /// Gives a reservation back: an operator's act, never automatic. The round may be charged anew.
@@ -234,7 +171,9 @@ impl<S: LogStore> PopulationLedger<S> {
     /// [`Violation::AlreadyReleased`] once its bytes were released, [`Violation::Voided`],
     /// [`Violation::NoReservation`], or storage fails.
     pub fn void(&mut self, at: Timestamp, reservation: u64, reason: Text<256>) -> Answer<(), S> {
-        self.write(at, Voided { reservation, reason }.into(), &[]).map(|_| ())
+        self.decide(|ledger| {
+            ledger.write(at, Voided { reservation, reason }.into(), &[]).map(|_| ())
+        })
     }
 
     /// Refuses everything that could be sent, from here on and across restarts. What was released
@@ -244,7 +183,7 @@ impl<S: LogStore> PopulationLedger<S> {
     ///
     /// [`Violation::Stopped`] if it is stopped already, or storage fails.
     pub fn stop(&mut self, at: Timestamp, reason: Text<256>) -> Answer<(), S> {
-        self.write(at, Stopped { reason }.into(), &[]).map(|_| ())
+        self.decide(|ledger| ledger.write(at, Stopped { reason }.into(), &[]).map(|_| ()))
     }
 
     /// Allows releases again.
@@ -253,14 +192,15 @@ impl<S: LogStore> PopulationLedger<S> {
     ///
     /// [`Violation::NotStopped`], or storage fails.
     pub fn resume(&mut self, at: Timestamp, reason: Text<256>) -> Answer<(), S> {
-        self.write(at, Resumed { reason }.into(), &[]).map(|_| ())
+        self.decide(|ledger| ledger.write(at, Resumed { reason }.into(), &[]).map(|_| ()))
     }
 
-    /// What a restart has to see to, in the order it was charged; nothing while stopped.
+    /// What a restart of the node in `consortium` has to see to, in the order it was charged; nothing
+    /// while stopped. What was charged for other consortia is their nodes' work.
     ///
     /// A computation that is under way in this process is listed too: ask before starting any.
-    pub fn open_work(&self) -> Vec<OpenWork> {
-        if self.state.stopped().is_some() {
+    pub fn open_work(&self, consortium: &Digest) -> Vec<OpenWork> {
+        if self.state().stopped().is_some() {
             return Vec::new();
         }
         let work = |(index, line): (&u64, &ChargeLine)| match line.standing {
@@ -269,7 +209,8 @@ impl<S: LogStore> PopulationLedger<S> {
             Standing::Released { .. } => self.released(*index, line).map(OpenWork::Resend),
             Standing::Acknowledged { .. } | Standing::Voided { .. } => None,
         };
-        self.state.charges().iter().filter_map(work).collect()
+        let charges = self.state().charges().iter();
+        charges.filter(|(_, line)| line.is_for(consortium)).filter_map(work).collect()
     }
 
     /// Checks that the ledger extends `earlier`: a head that a second place has kept.
@@ -278,7 +219,7 @@ impl<S: LogStore> PopulationLedger<S> {
     ///
     /// [`LedgerError::RolledBack`] if it does not, or storage fails.
     pub fn confirm(&self, earlier: &Head) -> Answer<(), S> {
-        if earlier.size > self.head.size {
+        if earlier.size > self.head().size {
             return Err(LedgerError::RolledBack(*earlier));
         }
         match root_at(&self.store, earlier.size) {
@@ -290,18 +231,17 @@ impl<S: LogStore> PopulationLedger<S> {
 
     /// What the entries add up to.
     pub const fn state(&self) -> &Population {
-        &self.state
+        self.fold.state()
     }
 
     /// The number of entries and the root over them.
-    pub const fn head(&self) -> Head {
-        self.head
+    pub fn head(&self) -> Head {
+        self.fold.head()
     }
 
-    /// The ledger's identity: its genesis digest and the bank's record key, which signs its
-    /// checkpoints too.
+    /// The ledger's identity: its genesis digest and its key, which signs its checkpoints too.
     pub fn identity(&self) -> LogIdentity {
-        LogIdentity { genesis: self.genesis, key: self.key.public() }
+        LogIdentity { genesis: self.genesis(), key: self.key.public() }
     }
 
     /// The store.
@@ -314,40 +254,58 @@ impl<S: LogStore> PopulationLedger<S> {
         self.store
     }
 
-    /// Checks, signs, appends and folds one entry; answers with its leaf.
-    fn write(&mut self, at: Timestamp, body: Entry, blobs: &[SmallBlob]) -> Answer<u64, S> {
+    /// Holds the store, reads what others have appended, and decides on that.
+    fn decide<T>(&mut self, decide: impl FnOnce(&mut Self) -> Answer<T, S>) -> Answer<T, S> {
         self.sound()?;
+        self.store.hold().map_err(LedgerError::Store)?;
+        let decided = self.catch_up().and_then(|()| decide(self));
+        // A crash before this lets go as well: the system drops what a dead process held.
+        self.store.let_go();
+        decided
+    }
+
+    /// What others have appended is verified like everything else; what does not hold ends the ledger.
+    fn catch_up(&mut self) -> Answer<(), S> {
+        let read = self.fold.read_on(&self.store);
+        self.poisoned = read.is_err();
+        read
+    }
+
+    /// Checks, signs, appends and folds one entry; answers with its leaf. The store is held, and the
+    /// state is the newest.
+    fn write(&mut self, at: Timestamp, body: Entry, blobs: &[SmallBlob]) -> Answer<u64, S> {
         // The bank's clock may be set back; the log's does not.
-        let at = at.max(self.state.last());
+        let at = at.max(self.state().last());
         let record = Record { at, author: self.key.public(), body };
-        self.state.check(&record)?;
-        let leaf = record.sign(&self.key, &self.genesis).map_err(LedgerError::Record)?;
-        let index = self.head.size;
-        let appended = self.store.append(&self.head, std::slice::from_ref(leaf.bytes()), blobs);
-        match appended {
-            Ok(head) => self.head = head,
-            Err(error) => {
-                self.poisoned = true;
-                return Err(store_error(error));
-            }
+        self.state().check(&record)?;
+        let leaf = record.sign(&self.key, &self.genesis()).map_err(LedgerError::Record)?;
+        let before = self.head();
+        let appended = self.store.append(&before, std::slice::from_ref(leaf.bytes()), blobs);
+        if let Err(error) = appended {
+            self.poisoned = true;
+            return Err(store_error(error));
         }
-        self.state.apply(leaf.record())?;
+        self.fold.take(&leaf)?;
         self.keep_checkpoint();
-        Ok(index)
+        Ok(before.size)
     }
 
     /// Signs the head. The entry is durable whatever becomes of its checkpoint, so a failure is
     /// reported by the next write.
     fn keep_checkpoint(&mut self) {
-        let signed = SignedCheckpoint::sign(&self.genesis, self.head, &self.key);
+        let signed = SignedCheckpoint::sign(&self.genesis(), self.head(), &self.key);
         self.poisoned = match signed {
             Ok(checkpoint) => self.store.put_checkpoint(&checkpoint).is_err(),
             Err(_) => true,
         };
     }
 
-    /// The bank's record key.
-    pub fn record_key(&self) -> &SigningKey {
+    const fn genesis(&self) -> Digest {
+        self.fold.state().genesis()
+    }
+
+    /// The ledger's own key.
+    pub fn key(&self) -> &SigningKey {
         &self.key
     }
 
@@ -356,45 +314,18 @@ impl<S: LogStore> PopulationLedger<S> {
     }
 
     pub(super) fn own(&self, ledger: &Digest) -> Answer<(), S> {
-        if *ledger == self.genesis { Ok(()) } else { Err(Violation::OtherLedger.into()) }
+        if *ledger == self.genesis() { Ok(()) } else { Err(Violation::OtherLedger.into()) }
     }
 
     fn released(&self, index: u64, line: &ChargeLine) -> Option<Released> {
         let (entry, vector) = line.released()?;
         let request = line.reserved.request.clone();
-        Some(Released { ledger: self.genesis, index, entry, request, vector })
+        Some(Released { ledger: self.genesis(), index, entry, request, vector })
     }
 
     fn interrupted(&self, index: u64, line: &ChargeLine) -> Interrupted {
         let request = line.reserved.request.clone();
-        Interrupted { ledger: self.genesis, index, request }
-    }
-}
-
-/// What reading the leaves has come to.
-#[derive(Default)]
-struct Fold {
-    frontier: Frontier,
-    state: Option<(Digest, Population)>,
-}
-
-impl Fold {
-    fn take<E>(&mut self, bytes: LeafBytes) -> Result<(), LedgerError<E>> {
-        let index = self.frontier.size();
-        let damaged = |reason: RecordError| LedgerError::Damaged { index, reason };
-        let unlawful = |reason: Violation| LedgerError::Unlawful { index, reason };
-        self.frontier.push(leaf_hash(bytes.as_slice()), |_, _, _| ());
-        let leaf: Leaf<Entry> = Leaf::decode(bytes.into_vec()).map_err(damaged)?;
-        let genesis = self.state.as_ref().map_or(Digest::ZERO, |(genesis, _)| *genesis);
-        leaf.verify_signature(&genesis).map_err(damaged)?;
-        match &mut self.state {
-            None => {
-                let state = Population::open(leaf.record()).map_err(unlawful)?;
-                self.state = Some((leaf.digest(), state));
-            }
-            Some((_, state)) => state.apply(leaf.record()).map_err(unlawful)?,
-        }
-        Ok(())
+        Interrupted { ledger: self.genesis(), index, request }
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::entry::{Cap, Entry, Opened, ReserveRequest, Reserved};
+use super::entry::{Cap, Enrolled, Entry, Opened, ReserveRequest, Reserved};
 use super::error::Violation;
 use crate::digest::Digest;
-use crate::record::{Record, RunId, Text};
+use crate::record::{Leaf, Record, RunId, Text};
 use crate::signing::PublicKey;
 use crate::time::Timestamp;
+
+mod rules;
 
 /// How often the computation under one reservation may be started again.
 pub const RECOMPUTES_MAX: u32 = 2;
@@ -18,8 +20,10 @@ pub const RECOMPUTES_MAX: u32 = 2;
 /// asks it before it writes an entry, and a reader asks it of every entry it reads.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Population {
+    genesis: Digest,
     opened: Opened,
     author: PublicKey,
+    enrolled: BTreeMap<Digest, Enrolled>,
     caps: Vec<(Timestamp, Cap)>,
     charges: BTreeMap<u64, ChargeLine>,
     rounds: BTreeMap<(Digest, RunId, u32), u64>,
@@ -90,6 +94,11 @@ impl ChargeLine {
         }
     }
 
+    /// Whether it was charged for `consortium`.
+    pub fn is_for(&self, consortium: &Digest) -> bool {
+        self.reserved.request.consortium == *consortium
+    }
+
     const fn counts(&self) -> bool {
         !matches!(self.standing, Standing::Voided { .. })
     }
@@ -101,13 +110,16 @@ impl Population {
     /// # Errors
     ///
     /// [`Violation::NotOpened`] if leaf 0 is not Opened.
-    pub fn open(record: &Record<Entry>) -> Result<Self, Violation> {
+    pub fn open(leaf: &Leaf<Entry>) -> Result<Self, Violation> {
+        let record = leaf.record();
         let Entry::Opened(opened) = &record.body else {
             return Err(Violation::NotOpened);
         };
         Ok(Self {
+            genesis: leaf.digest(),
             opened: opened.clone(),
             author: record.author,
+            enrolled: BTreeMap::new(),
             caps: Vec::new(),
             charges: BTreeMap::new(),
             rounds: BTreeMap::new(),
@@ -117,37 +129,6 @@ impl Population {
             size: 1,
             last: record.at,
         })
-    }
-
-    /// Whether `record` may be the next leaf.
-    ///
-    /// # Errors
-    ///
-    /// The [`Violation`] if it may not.
-    pub fn check(&self, record: &Record<Entry>) -> Result<(), Violation> {
-        if record.author != self.author {
-            return Err(Violation::WrongAuthor);
-        }
-        if record.at < self.last {
-            return Err(Violation::TimeRunsBack { last: self.last, found: record.at });
-        }
-        match &record.body {
-            Entry::Opened(_) => Err(Violation::AlreadyOpened),
-            Entry::Cap(cap) => self.check_cap(cap),
-            Entry::Reserved(reserved) => self.check_reserved(reserved),
-            Entry::Released(released) => {
-                self.check_allowed()?;
-                self.open_charge(released.reservation).map(|_| ())
-            }
-            Entry::Recomputed(recomputed) => self.check_recomputed(recomputed.reservation),
-            Entry::Voided(voided) => self.open_charge(voided.reservation).map(|_| ()),
-            Entry::Acknowledged(acknowledged) => {
-                self.check_acknowledged(acknowledged.reservation, acknowledged.index)
-            }
-            Entry::Stopped(_) => self.check_allowed(),
-            Entry::Resumed(_) if self.stopped.is_none() => Err(Violation::NotStopped),
-            Entry::Resumed(_) => Ok(()),
-        }
     }
 
     /// The state with `record` as the next leaf.
@@ -183,8 +164,16 @@ impl Population {
             }),
             Entry::Stopped(stopped) => self.stopped = Some(stopped.reason.clone()),
             Entry::Resumed(_) => self.stopped = None,
+            Entry::Enrolled(enrolled) => {
+                self.enrolled.insert(enrolled.consortium, enrolled.clone());
+            }
         }
         Ok(())
+    }
+
+    /// The digest of leaf 0, by which the ledger is named.
+    pub const fn genesis(&self) -> Digest {
+        self.genesis
     }
 
     /// The registration.
@@ -192,9 +181,14 @@ impl Population {
         &self.opened
     }
 
-    /// The key that registered the population and signs every entry.
+    /// The key that registered the population and signs every entry: the ledger's own.
     pub const fn opened_by(&self) -> PublicKey {
         self.author
+    }
+
+    /// The consortia in which this ledger is the bank's, by their genesis digests.
+    pub const fn enrolled(&self) -> &BTreeMap<Digest, Enrolled> {
+        &self.enrolled
     }
 
     /// The cap that holds now.
@@ -215,6 +209,12 @@ impl Population {
     /// The sum of the RDP of all charges that were not voided, at the filter's order, rounded up.
     pub const fn spent(&self) -> f64 {
         self.spent
+    }
+
+    /// The same for the charges to one consortium alone: its share of the one budget.
+    pub fn spent_for(&self, consortium: &Digest) -> f64 {
+        let theirs = self.charges.values().filter(|line| line.is_for(consortium) && line.counts());
+        theirs.fold(0.0, |sum, line| add_up(sum, line.reserved.request.rdp))
     }
 
     /// Why releases are stopped, if they are.
@@ -241,102 +241,6 @@ impl Population {
     /// What the cumulative RDP would be with a further charge.
     pub fn cumulative_with(&self, rdp: f64) -> f64 {
         add_up(self.spent, rdp)
-    }
-
-    pub(super) fn check_allowed(&self) -> Result<(), Violation> {
-        match &self.stopped {
-            Some(reason) => Err(Violation::Stopped(reason.to_string())),
-            None => Ok(()),
-        }
-    }
-
-    fn check_cap(&self, cap: &Cap) -> Result<(), Violation> {
-        // The filter's theorem holds for an order and a delta that no charge could influence.
-        let same = |a: f64, b: f64| a.to_bits() == b.to_bits();
-        match self.cap() {
-            Some(old) if !same(old.order(), cap.order()) || !same(old.delta(), cap.delta()) => {
-                Err(Violation::CapChangesFilter)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn check_reserved(&self, reserved: &Reserved) -> Result<(), Violation> {
-        self.check_allowed()?;
-        let request = &reserved.request;
-        if let Some((index, _)) = self.reservation(request) {
-            return Err(Violation::AlreadyReserved(index));
-        }
-        self.check_run(request)?;
-        let cap = self.cap().ok_or(Violation::NoCap)?;
-        let (spent, rdp, budget) = (self.spent, request.rdp, cap.budget());
-        if !(rdp.is_finite() && rdp > 0.0) {
-            return Err(Violation::NotPositive(rdp));
-        }
-        let expected = add_up(spent, rdp);
-        if expected > budget {
-            return Err(Violation::OverBudget { spent, rdp, budget });
-        }
-        let found = reserved.cumulative_rdp;
-        if expected.to_bits() != found.to_bits() {
-            return Err(Violation::Cumulative { expected, found });
-        }
-        Ok(())
-    }
-
-    /// A run has one plan for all its rounds, and costs what the bank lets a run cost.
-    fn check_run(&self, request: &ReserveRequest) -> Result<(), Violation> {
-        let (terms, round) = (&request.terms, request.round);
-        if round >= terms.rounds() {
-            return Err(Violation::BeyondPlan { rounds: terms.rounds(), round });
-        }
-        if terms.epsilon() > terms.epsilon_max() {
-            let (epsilon, epsilon_max) = (terms.epsilon(), terms.epsilon_max());
-            return Err(Violation::OverRunCap { epsilon, epsilon_max });
-        }
-        let Some(index) = self.runs.get(&(request.consortium, request.run)) else {
-            return Ok(());
-        };
-        let begun = &self.line(*index)?.reserved.request;
-        let same = begun.plan == request.plan
-            && begun.charge == request.charge
-            && begun.terms.same_plan(terms);
-        if same { Ok(()) } else { Err(Violation::OtherTerms(*index)) }
-    }
-
-    fn check_recomputed(&self, reservation: u64) -> Result<(), Violation> {
-        self.check_allowed()?;
-        if self.open_charge(reservation)?.is_exhausted() {
-            return Err(Violation::Exhausted(reservation));
-        }
-        Ok(())
-    }
-
-    fn check_acknowledged(&self, reservation: u64, found: u64) -> Result<(), Violation> {
-        match &self.line(reservation)?.standing {
-            Standing::Released { .. } => Ok(()),
-            Standing::Acknowledged { index, .. } => {
-                Err(Violation::OtherReceipt { expected: *index, found })
-            }
-            Standing::Open => Err(Violation::NotReleased(reservation)),
-            Standing::Voided { .. } => Err(Violation::Voided(reservation)),
-        }
-    }
-
-    fn line(&self, reservation: u64) -> Result<&ChargeLine, Violation> {
-        self.charges.get(&reservation).ok_or(Violation::NoReservation(reservation))
-    }
-
-    /// The charge, if nothing was released under it and it was not given back.
-    pub(super) fn open_charge(&self, reservation: u64) -> Result<&ChargeLine, Violation> {
-        let line = self.line(reservation)?;
-        match line.standing {
-            Standing::Open => Ok(line),
-            Standing::Voided { .. } => Err(Violation::Voided(reservation)),
-            Standing::Released { vector, .. } | Standing::Acknowledged { vector, .. } => {
-                Err(Violation::AlreadyReleased { reservation, vector })
-            }
-        }
     }
 
     fn charge(&mut self, index: u64, at: Timestamp, reserved: &Reserved) {

@@ -4,7 +4,7 @@ use ledger::digest::{Digest, sha256};
 use ledger::log_store::{BlobStore as _, LogStore as _};
 use ledger::memory::{Crash, CrashPoint, MemoryBlobs, MemoryLog};
 use ledger::population::{
-    Cap, Entry, LedgerError, OpenWork, Opened, OpenedHead, PopulationLedger, Recomputed,
+    Cap, Enrolled, Entry, LedgerError, OpenWork, Opened, OpenedHead, PopulationLedger, Recomputed,
     ReleasedEntry, Reservation, ReserveOutcome, ReserveRequest, Reserved, RunTerms, Sketch,
     SketchKey, UnitRelation, Violation, blinded_head,
 };
@@ -59,7 +59,13 @@ pub(crate) fn ledger() -> Ledger {
     let mut ledger =
         PopulationLedger::register(store, key, at(1), opened(&["a", "b"]), &[]).unwrap();
     ledger.set_cap(at(2), cap(1.0)).unwrap();
+    enroll(&mut ledger);
     ledger
+}
+
+/// The bank's record key in the tests' consortium says whose ledger it is.
+fn enroll(ledger: &mut Ledger) {
+    ledger.enroll(at(2), digest(0), &name("bank-a"), &key(7)).unwrap();
 }
 
 pub(crate) fn reopen(ledger: Ledger) -> Ledger {
@@ -104,7 +110,7 @@ fn a_round_is_charged_released_and_acknowledged_once() {
     ));
     assert_eq!(ledger.head().size, size);
     assert_eq!(ledger.state().spent().to_bits(), 0.25_f64.to_bits());
-    assert!(ledger.open_work().is_empty());
+    assert!(ledger.open_work(&digest(0)).is_empty());
     assert_eq!(
         violation(ledger.acknowledge(at(7), &released, 18, digest(9))),
         Violation::OtherReceipt { expected: 17, found: 18 }
@@ -131,7 +137,7 @@ fn a_round_is_charged_for_one_plan_and_one_model() {
     let other_plan = ReserveRequest { plan: digest(7), ..request(0, 0.25) };
     let other_model = ReserveRequest { model: digest(7), ..request(0, 0.25) };
     for other in [other_plan, other_model] {
-        assert_eq!(violation(ledger.reserve(at(4), other)), Violation::OtherRelease(2));
+        assert_eq!(violation(ledger.reserve(at(4), other)), Violation::OtherRelease(3));
     }
 }
 
@@ -169,12 +175,12 @@ fn a_run_costs_what_its_plan_says_in_every_round_and_no_more_than_the_bank_lets_
         ReserveRequest { charge: quieter, ..request(1, 0.25) },
         ReserveRequest { plan: digest(7), ..request(1, 0.25) },
     ] {
-        assert_eq!(violation(ledger.reserve(at(4), other)), Violation::OtherTerms(2));
+        assert_eq!(violation(ledger.reserve(at(4), other)), Violation::OtherTerms(3));
     }
     // Given back or not, the run began with these terms.
-    ledger.void(at(5), 2, Text::default()).unwrap();
+    ledger.void(at(5), 3, Text::default()).unwrap();
     let other = ReserveRequest { terms: cheaper, ..request(0, 0.25) };
-    assert_eq!(violation(ledger.reserve(at(6), other)), Violation::OtherTerms(2));
+    assert_eq!(violation(ledger.reserve(at(6), other)), Violation::OtherTerms(3));
     // The bank's own cap may change, and holds from then on.
     compute(
         ledger.reserve(at(7), ReserveRequest { terms: terms(2.0), ..request(1, 0.25) }).unwrap(),
@@ -206,7 +212,7 @@ fn charges_that_are_no_charge_are_refused() {
         let refused = ledger.reserve(at(3), request(0, rdp));
         assert!(matches!(violation(refused), Violation::NotPositive(_)), "{rdp}");
     }
-    assert_eq!(ledger.head().size, 2);
+    assert_eq!(ledger.head().size, 3);
 }
 
 #[test]
@@ -214,6 +220,7 @@ fn nothing_is_charged_before_a_cap_and_no_cap_changes_the_filter() {
     let store = MemoryLog::default();
     let mut ledger =
         PopulationLedger::register(store, Arc::new(key(1)), at(1), opened(&["a"]), &[]).unwrap();
+    enroll(&mut ledger);
     assert_eq!(violation(ledger.reserve(at(2), request(0, 0.1))), Violation::NoCap);
     ledger.set_cap(at(3), cap(1.0)).unwrap();
     let text = Text::default;
@@ -241,11 +248,11 @@ fn an_interrupted_computation_starts_again_twice_and_then_stays_charged() {
         assert_eq!(ledger.recompute(at(5), &again).unwrap().attempt(), attempt);
     }
     ledger = reopen(ledger);
-    assert!(ledger.open_work().is_empty());
-    assert_eq!(violation(ledger.reserve(at(6), request(0, 0.25))), Violation::Exhausted(2));
+    assert!(ledger.open_work(&digest(0)).is_empty());
+    assert_eq!(violation(ledger.reserve(at(6), request(0, 0.25))), Violation::Exhausted(3));
     assert_eq!(ledger.state().spent().to_bits(), 0.25_f64.to_bits());
     // Only an operator gives it back.
-    ledger.void(at(7), 2, Text::new("agreed with the auditor").unwrap()).unwrap();
+    ledger.void(at(7), 3, Text::new("agreed with the auditor").unwrap()).unwrap();
     assert_eq!(ledger.state().spent().to_bits(), 0.0_f64.to_bits());
     compute(ledger.reserve(at(8), request(0, 0.25)).unwrap());
 }
@@ -255,12 +262,12 @@ fn an_earlier_computation_cannot_release_once_a_later_one_began() {
     let mut ledger = ledger();
     let blobs = blobs(&ledger);
     let first = compute(ledger.reserve(at(3), request(0, 0.25)).unwrap());
-    let OpenWork::Recompute(again) = ledger.open_work().remove(0) else {
+    let OpenWork::Recompute(again) = ledger.open_work(&digest(0)).remove(0) else {
         unreachable!("nothing was released");
     };
     let second = ledger.recompute(at(4), &again).unwrap();
     let refused = violation(ledger.release(at(5), &first, b"stale".to_vec(), &blobs));
-    assert_eq!(refused, Violation::Superseded(2));
+    assert_eq!(refused, Violation::Superseded(3));
     ledger.release(at(6), &second, b"noised".to_vec(), &blobs).unwrap();
 }
 
@@ -273,7 +280,7 @@ fn a_stopped_ledger_lets_nothing_out_even_after_a_restart() {
     let open = compute(ledger.reserve(at(5), request(1, 0.25)).unwrap());
     ledger.stop(at(6), Text::new("told to").unwrap()).unwrap();
     ledger = reopen(ledger);
-    assert!(ledger.open_work().is_empty());
+    assert!(ledger.open_work(&digest(0)).is_empty());
     for round in 0..3 {
         let refused = violation(ledger.reserve(at(7), request(round, 0.25)));
         assert!(matches!(refused, Violation::Stopped(_)));
@@ -283,7 +290,7 @@ fn a_stopped_ledger_lets_nothing_out_even_after_a_restart() {
         assert!(matches!(refused, Violation::Stopped(_)));
     }
     ledger.resume(at(8), Text::default()).unwrap();
-    assert_eq!(ledger.open_work().len(), 2);
+    assert_eq!(ledger.open_work(&digest(0)).len(), 2);
     assert_eq!(violation(ledger.resume(at(9), Text::default())), Violation::NotStopped);
 }
 
@@ -313,7 +320,7 @@ fn a_restart_finds_what_the_crash_table_says() {
         // Until it is opened again it refuses everything, also what would be lawful.
         assert!(matches!(ledger.set_cap(at(6), cap(2.0)), Err(LedgerError::Poisoned)));
         let ledger = reopen(ledger);
-        let found = match ledger.open_work().as_slice() {
+        let found = match ledger.open_work(&digest(0)).as_slice() {
             [] => "nothing",
             [OpenWork::Recompute(_)] => "recompute",
             [OpenWork::Resend(released)] => {
@@ -337,7 +344,7 @@ fn a_contribution_is_the_same_however_often_it_is_asked_for() {
     let head = ledger.head();
     compute(ledger.reserve(at(5), request(1, 0.25)).unwrap());
     ledger = reopen(ledger);
-    let OpenWork::Resend(again) = ledger.open_work().remove(0) else {
+    let OpenWork::Resend(again) = ledger.open_work(&digest(0)).remove(0) else {
         unreachable!("the round was released");
     };
     assert_eq!(ledger.contribution(&again).unwrap(), before);
@@ -389,6 +396,7 @@ fn tokens_of_another_ledger_are_refused() {
     let mut other =
         PopulationLedger::register(store, Arc::new(key(1)), at(1), other_population, &[]).unwrap();
     other.set_cap(at(2), cap(1.0)).unwrap();
+    enroll(&mut other);
     let token = compute(one.reserve(at(3), request(0, 0.25)).unwrap());
     compute(other.reserve(at(3), request(0, 0.25)).unwrap());
     let blobs = blobs(&other);
@@ -459,22 +467,77 @@ fn the_fold_alone_refuses_what_an_honest_ledger_never_writes() {
     let again = |reservation| entry(Recomputed { reservation }.into());
     let state = ledger.state();
 
-    let (twice, vector) = (state.check(&release(2)), sha256(b"noised"));
-    assert_eq!(twice, Err(Violation::AlreadyReleased { reservation: 2, vector }));
-    assert_eq!(state.check(&charge(1, 0.75)), Err(Violation::AlreadyReserved(3)));
+    let (twice, vector) = (state.check(&release(3)), sha256(b"noised"));
+    assert_eq!(twice, Err(Violation::AlreadyReleased { reservation: 3, vector }));
+    assert_eq!(state.check(&charge(1, 0.75)), Err(Violation::AlreadyReserved(4)));
     let understated = Violation::Cumulative { expected: 0.75, found: 0.5 };
     assert_eq!(state.check(&charge(2, 0.5)), Err(understated));
     assert_eq!(state.check(&release(9)), Err(Violation::NoReservation(9)));
-    let early = Record { at: at(2), ..release(3) };
+    let early = Record { at: at(2), ..release(4) };
     let runs_back = Violation::TimeRunsBack { last: at(4), found: at(2) };
     assert_eq!(state.check(&early), Err(runs_back));
-    let stranger = Record { author: key(2).public(), ..release(3) };
+    let stranger = Record { author: key(2).public(), ..release(4) };
     assert_eq!(state.check(&stranger), Err(Violation::WrongAuthor));
     assert_eq!(state.check(&entry(opened(&["q"]).into())), Err(Violation::AlreadyOpened));
-    state.check(&release(3)).unwrap();
+    state.check(&release(4)).unwrap();
 
     ledger.stop(at(5), Text::default()).unwrap();
-    for refused in [release(3), again(3), charge(2, 0.75)] {
+    for refused in [release(4), again(4), charge(2, 0.75)] {
         assert!(matches!(ledger.state().check(&refused), Err(Violation::Stopped(_))));
     }
+}
+
+#[test]
+fn a_ledger_is_charged_only_for_consortia_whose_record_key_has_signed_for_it() {
+    let mut ledger = ledger();
+    let elsewhere = || ReserveRequest { consortium: digest(5), ..request(0, 0.25) };
+    let refused = violation(ledger.reserve(at(3), elsewhere()));
+    assert_eq!(refused, Violation::NotEnrolled(digest(5)));
+    ledger.enroll(at(4), digest(5), &name("bank-b"), &key(8)).unwrap();
+    let blobs = blobs(&ledger);
+    let reservation = compute(ledger.reserve(at(5), elsewhere()).unwrap());
+    let released = ledger.release(at(6), &reservation, b"noised".to_vec(), &blobs).unwrap();
+    let sent = ledger.contribution(&released).unwrap();
+    assert_eq!(sent.institution, name("bank-b"), "by its name there");
+    // The one budget, and each consortium's own work.
+    compute(ledger.reserve(at(7), request(0, 0.5)).unwrap());
+    let refused = violation(ledger.reserve(at(8), request(1, 0.5)));
+    assert_eq!(refused, Violation::OverBudget { spent: 0.75, rdp: 0.5, budget: 1.0 });
+    assert!(matches!(&*ledger.open_work(&digest(5)), [OpenWork::Resend(_)]));
+    assert!(matches!(&*ledger.open_work(&digest(0)), [OpenWork::Recompute(_)]));
+    assert!(ledger.open_work(&digest(6)).is_empty());
+    let shares = [0, 5].map(|of| ledger.state().spent_for(&digest(of)).to_bits());
+    assert_eq!(shares, [0.5_f64.to_bits(), 0.25_f64.to_bits()]);
+}
+
+#[test]
+fn a_consortium_is_enrolled_once_a_key_and_never_under_another_name() {
+    let mut ledger = ledger();
+    let size = ledger.head().size;
+    ledger.enroll(at(3), digest(0), &name("bank-a"), &key(7)).unwrap();
+    assert_eq!(ledger.head().size, size, "what is signed is not signed again");
+    let renamed = violation(ledger.enroll(at(4), digest(0), &name("bank-z"), &key(9)));
+    assert_eq!(renamed, Violation::AlreadyEnrolled(digest(0)));
+    ledger.enroll(at(5), digest(0), &name("bank-a"), &key(9)).unwrap();
+    let held = ledger.state().enrolled()[&digest(0)].clone();
+    assert_eq!((held.record_key, ledger.state().enrolled().len()), (key(9).public(), 1));
+
+    // A reader refuses a statement for another ledger, consortium or name, and the same one again.
+    let own = ledger.identity().genesis;
+    let entry =
+        |enrolled: Enrolled| Record { at: at(6), author: key(1).public(), body: enrolled.into() };
+    let signed = |of: &Digest| Enrolled::sign(of, digest(6), name("bank-a"), &key(7));
+    let state = ledger.state();
+    state.check(&entry(signed(&own))).unwrap();
+    let forged = [
+        signed(&digest(4)),
+        Enrolled { consortium: digest(7), ..signed(&own) },
+        Enrolled { institution: name("bank-b"), ..signed(&own) },
+        Enrolled { record_key: key(8).public(), ..signed(&own) },
+    ];
+    for forged in forged {
+        assert_eq!(state.check(&entry(forged)), Err(Violation::NotSignedFor));
+    }
+    let again = Enrolled::sign(&own, digest(0), name("bank-a"), &key(9));
+    assert_eq!(state.check(&entry(again)), Err(Violation::AlreadyEnrolled(digest(0))));
 }

@@ -41,7 +41,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(token, bytes, large)| Step::Release { token, bytes, large }),
         4 => token().prop_map(|token| Step::Recompute { token }),
         3 => token().prop_map(|token| Step::Acknowledge { token }),
-        2 => (2_u64..14).prop_map(|reservation| Step::Void { reservation }),
+        2 => (3_u64..15).prop_map(|reservation| Step::Void { reservation }),
         1 => Just(Step::Stop),
         2 => Just(Step::Resume),
         1 => (1_u8..8).prop_map(|eighths| Step::Cap { eighths }),
@@ -163,7 +163,7 @@ impl Bank {
         // Tokens of the process that died are gone with it.
         (self.reservations, self.interrupted, self.released) = Default::default();
         let mut resent = Vec::new();
-        for work in self.ledger.open_work() {
+        for work in self.ledger.open_work(&digest(0)) {
             match work {
                 OpenWork::Recompute(token) => self.interrupted.push(token),
                 OpenWork::Resend(token) => {

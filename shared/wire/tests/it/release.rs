@@ -36,8 +36,11 @@ impl Release {
             nonce: [1; 32],
             sketch: Sketch::default(),
         };
+        let north = opened.institution.clone();
+        let record_key = SigningKey::generate(&SystemRandom::new()).unwrap().0;
         let mut ledger =
             PopulationLedger::register(MemoryLog::default(), key, at, opened, &[]).unwrap();
+        ledger.enroll(at, Digest::from_bytes([2; 32]), &north, &record_key).unwrap();
         ledger.set_cap(at, Cap::new(1.0, 1e-6, 2.0, 1.0, Text::default()).unwrap()).unwrap();
         let request = ReserveRequest {
             consortium: Digest::from_bytes([2; 32]),
