@@ -25,6 +25,7 @@ pub(super) fn draft(options: &DemoOptions) -> Result<String, toml::de::Error> {
         set("tasks", "support_share", 0.0.into());
     }
     set("schedule", "quorum", i64::from(options.banks).into());
+    set("schedule", "witness_quorum", i64::from(options.banks).into());
     if let Some(seed) = draft
         .get_mut("model")
         .and_then(|model| model.get_mut("initialization"))
