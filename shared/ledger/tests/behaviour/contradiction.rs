@@ -147,6 +147,8 @@ fn the_tree_must_be_the_one_under_the_larger_head() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
     #[test]
     fn an_honest_log_is_never_convicted(small in 0_usize..70, more in 0_usize..70) {
         let (one, other) = (leaves(small, usize::MAX), leaves(small + more, usize::MAX));
