@@ -92,6 +92,7 @@ fn execute(arguments: Arguments) -> Result<Output, ClientError> {
         Command::LogKey { command: LogKeyCommand::Sign { change } } => {
             commands::governance::sign_log_key(&state, &change)
         }
+        Command::Fetch { directory } => commands::fetch(&state, &directory),
         Command::Redteam(redteam) => commands::redteam(&redteam),
         Command::Adapt(adapt) => commands::adapt(&adapt),
         Command::Evaluate(evaluate) => commands::evaluate(&evaluate),

@@ -5,6 +5,7 @@ pub mod ledger;
 pub mod plan;
 
 mod daemon;
+mod fetch;
 mod log;
 mod model;
 mod redteam;
@@ -12,6 +13,7 @@ mod redteam;
 use std::path::Path;
 
 pub use daemon::{resume, shutdown, status, stop};
+pub use fetch::fetch;
 pub use model::{adapt, evaluate};
 pub use redteam::redteam;
 use serde_json::json;

@@ -95,8 +95,8 @@ pub enum ClientError {
     /// The reservation cannot be given back.
     #[error("the reservation is not given back: {0}")]
     NotVoidable(String),
-    /// The ledger cannot be written out.
-    #[error("the ledger is not exported: {0}")]
+    /// The ledger, or the consortium's log, cannot be written out.
+    #[error("not exported: {0}")]
     Export(String),
     /// The population shares units with another one of the bank.
     #[error(

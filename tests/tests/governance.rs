@@ -126,6 +126,18 @@ async fn the_logs_key_is_changed_by_a_quorum_and_everybody_follows() {
     let report = audit(&export, consortium.genesis, states);
     assert!(report.verified, "{:?}", report.finding);
     assert_eq!(report.receipts, 6);
+
+    // A receipt from before the change is proved anew under the new key, and the old one no longer opens it.
+    let receipt = receipts(banks[0].state.root()).remove(0);
+    let proved = ::audit::prove(&receipt, &export, Some(consortium.genesis));
+    assert_eq!(proved.exit_code(), 0, "{:?}", proved.finding);
+    let proof = consortium.path("record.tlog-proof");
+    std::fs::write(&proof, proved.file.unwrap()).unwrap();
+    let founding = Some(export.join("genesis"));
+    let new = ::audit::Anchor { key: proved.key.unwrap().parse().ok(), ..Default::default() };
+    let first = ::audit::Anchor { founding, ..Default::default() };
+    assert_eq!(::audit::check(&proof, &new, None).exit_code(), 0);
+    assert_eq!(::audit::check(&proof, &first, None).exit_code(), 6);
 }
 
 #[tokio::test]

@@ -79,6 +79,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: LogKeyCommand,
     },
+    /// Write the consortium's log out for an audit, as the coordinator gives it to this member: all of it to an auditor.
+    Fetch {
+        /// A directory that does not exist yet.
+        directory: PathBuf,
+    },
     /// Attack the node's own pipeline under a plan, with tasks of nobody. No row is read, nothing is charged, nothing leaves.
     Redteam(RedteamArguments),
     /// Adapt a meta-initialization to the bank's own labelled examples. Nothing leaves.

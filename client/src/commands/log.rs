@@ -17,6 +17,8 @@ pub(super) struct VerifiedLog {
     pub(super) keys: Keys,
     pub(super) mirror: Mirror<MemoryLog>,
     pub(super) connection: Connection,
+    /// The checkpoint that was verified, with the cosignatures that came with it.
+    pub(super) note: String,
 }
 
 impl VerifiedLog {
@@ -30,7 +32,8 @@ impl VerifiedLog {
         let (institution, key) = (joined.institution().clone(), keys.record.public());
         let mut mirror = Mirror::open(MemoryLog::default(), joined.log(), institution, key)?;
         let mut updates = connection.follow(0).await?;
-        loop {
+        let mut cosigned = Vec::new();
+        let note = loop {
             let update = timeout(progress, updates.next()).await;
             let update = update.map_err(|_| wire::Error::Stalled(progress))??;
             let update =
@@ -38,10 +41,12 @@ impl VerifiedLog {
             let checkpoint = std::str::from_utf8(&update.checkpoint)
                 .map_err(|error| ClientError::Update(error.to_string()))?;
             let leaves = update.leaves.iter().map(|leaf| leaf.to_vec());
+            cosigned.extend_from_slice(&update.cosigned);
             if mirror.take(leaves, Some(checkpoint).filter(|text| !text.is_empty()))? {
-                break;
+                break checkpoint.to_owned();
             }
-        }
+        };
+        let note = with_cosignatures(&mirror, &cosigned).unwrap_or(note);
         if let Some(text) = read_text(&state.path(crate::node::NEWEST_CHECKPOINT))? {
             let earlier = mirror.keys().open(&text).map_err(|error| {
                 let path = state.path(crate::node::NEWEST_CHECKPOINT);
@@ -54,6 +59,16 @@ impl VerifiedLog {
             keys: Keys { record: Arc::clone(&keys.record), ..keys },
             mirror,
             connection,
+            note,
         })
     }
+}
+
+/// The note among `cosigned` that signs the very head of the copy.
+fn with_cosignatures<T: AsRef<[u8]>>(mirror: &Mirror<MemoryLog>, cosigned: &[T]) -> Option<String> {
+    let texts = cosigned.iter().filter_map(|note| std::str::from_utf8(note.as_ref()).ok());
+    let is_head = |text: &&str| {
+        mirror.keys().open(text).is_ok_and(|checkpoint| checkpoint.head() == mirror.head())
+    };
+    texts.into_iter().find(is_head).map(str::to_owned)
 }

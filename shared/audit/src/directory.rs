@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use ledger::digest::{Digest, sha256};
+use ledger::digest::{Digest, Sha256, sha256};
 use ledger::tile::Tile;
 
 use crate::export::{BLOBS, CHECKPOINT, GENESIS, HEADS};
@@ -96,11 +96,21 @@ impl Directory {
         let name = blob_name(digest);
         let bytes = self.read(&name, bytes_max)?;
         let found = sha256(&bytes);
-        if found == *digest {
-            Ok(Some(bytes))
-        } else {
-            Err(Kind::Tampered.at(name, "contents with this SHA-256", format!("SHA-256 {found}")))
+        if found == *digest { Ok(Some(bytes)) } else { Err(other_contents(name, &found)) }
+    }
+
+    /// Checks that every blob has the SHA-256 that it is named by.
+    pub(crate) fn check_blobs(&self) -> Result<(), Finding> {
+        let mut piece = vec![0; 64 * 1024];
+        for digest in &self.blobs {
+            let name = blob_name(digest);
+            let found = hashed(&self.root.join(&name), &mut piece);
+            let found = found.map_err(|error| unreadable(&name, &error))?;
+            if found != *digest {
+                return Err(other_contents(name, &found));
+            }
         }
+        Ok(())
     }
 
     fn classify(&mut self, name: String) -> Result<(), Finding> {
@@ -143,6 +153,21 @@ fn contents(
         return Err(Kind::Tampered.at(place, format!("at most {bytes_max} bytes"), "more"));
     }
     Ok(bytes)
+}
+
+/// The SHA-256 of a file, read a piece at a time.
+fn hashed(path: &Path, piece: &mut [u8]) -> io::Result<Digest> {
+    let (mut file, mut hasher) = (File::open(path)?, Sha256::new());
+    loop {
+        match file.read(piece)? {
+            0 => return Ok(hasher.finish()),
+            length => hasher.update(piece.get(..length).unwrap_or_default()),
+        }
+    }
+}
+
+fn other_contents(name: String, found: &Digest) -> Finding {
+    Kind::Tampered.at(name, "contents with this SHA-256", format!("SHA-256 {found}"))
 }
 
 /// The name of a blob's file.

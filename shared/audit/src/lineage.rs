@@ -127,6 +127,7 @@ fn compute(
         }
         let before = fold.models_replayed();
         fold.leaf(index, &leaf, &mut blobs)?;
+        log.check_anchor(index, &leaf)?;
         let proved = fold.models_replayed() > before;
         let plan = fold.state().run().filter(|open| open.id == run).map(|open| &*open.plan);
         tracer.leaf(index, leaf.body(), proved, plan, lineage);

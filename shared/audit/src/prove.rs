@@ -10,7 +10,7 @@ use ledger::tree::inclusion_proof;
 use serde::Serialize;
 
 use crate::directory::Directory;
-use crate::export::GENESIS;
+use crate::export::{CHECKPOINT, GENESIS};
 use crate::finding::{Finding, Kind};
 use crate::log::{self, Log};
 use crate::receipts;
@@ -22,7 +22,7 @@ pub struct Proved {
     pub genesis: Option<String>,
     /// True if the caller named the genesis digest.
     pub anchored: bool,
-    /// The log's key as a C2SP verifier key, with which the file is checked.
+    /// The key that signed the export's checkpoint, as a C2SP verifier key, with which the file is checked.
     pub key: Option<String>,
     /// The record's index.
     pub leaf: Option<u64>,
@@ -65,10 +65,11 @@ fn run(
     if let Some(expected) = genesis.filter(|expected| *expected != identity.genesis) {
         return Err(Kind::Tampered.at(GENESIS, expected, identity.genesis));
     }
-    let key = identity.verifier_key().map_err(|error| Kind::Failure.at(GENESIS, "a key", error))?;
-    proved.key = Some(key.to_string());
     let log = Log::open(&directory, identity)?;
     proved.records = log.head().size;
+    let key = log.keys().at(log.head().size).verifier_key();
+    let key = key.map_err(|error| Kind::Failure.at(CHECKPOINT, "a key", error))?;
+    proved.key = Some(key.to_string());
     let (receipt, proven, _) = receipts::open(path, log.keys())?;
     proved.leaf = Some(proven.index);
     proved.record = Some(proven.leaf.body().kind());
@@ -86,7 +87,8 @@ fn run(
     Ok(())
 }
 
-/// The proof that the receipt's head and the export's exclude each other. None if the receipt's is larger: what it covers is not here.
+/// The proof that the receipt's head and the export's exclude each other. None if the receipt's is larger: what it covers is not here;
+/// and none if the log's key had changed: such a file knows only the first.
 fn contradiction(
     directory: &Directory,
     proven: &Proven<Body>,
@@ -99,6 +101,6 @@ fn contradiction(
     let leaf =
         LeafBytes::new(directory.read(GENESIS, LEAF_BYTES_MAX)?).map_err(|error| failed(&error))?;
     Contradiction::between(&leaf, &proven.checkpoint, log.checkpoint(), log.nodes())
-        .map(|found| found.map(|found| found.to_text()))
+        .map(|found| found.filter(|found| found.verify().is_ok()).map(|found| found.to_text()))
         .map_err(|error| failed(&error))
 }

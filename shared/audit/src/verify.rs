@@ -27,7 +27,7 @@ pub struct Options {
 /// Verifies the export in `directory`, replays every model bit for bit, and computes every ε anew.
 ///
 /// The steps, in this order, up to the first that finds something wrong: file names; genesis and
-/// anchor; checkpoint; root and tiles; receipts; then, leaf by leaf, rules, signatures, vectors,
+/// anchor; checkpoint; root and tiles; receipts; the blobs' digests; then, leaf by leaf, rules, signatures, vectors,
 /// sums and models. Blobs that are missing are the finding only if there is no other.
 pub fn verify(directory: &Path, options: &Options) -> Report {
     verify_and_see(directory, options, &mut |_, _| ())
@@ -65,6 +65,8 @@ fn run(
         receipts::check(path, &log)?;
         report.receipts += 1;
     }
+    // Replaying may take hours; what a broken disk did is found in minutes.
+    directory.check_blobs()?;
     let (mut fold, mut blobs) = (Fold::new(), Blobs::of(&directory));
     for leaf in log.leaves() {
         let (index, bytes) = leaf?;

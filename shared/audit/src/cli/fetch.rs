@@ -29,7 +29,7 @@ struct Fetched<'a> {
 pub(super) fn answer(FetchArguments { source, out }: &FetchArguments, json: bool) -> Output {
     if source.to_str().is_some_and(|text| text.contains("://")) {
         let message = format!(
-            "{}: this program has no network: have the operator export into a folder, or read the members' port with a member's key",
+            "{}: this program has no network: counterfoil-client --state DIR fetch OUT writes the log out for a member",
             source.display()
         );
         return Output::failure(USAGE, &message, json);

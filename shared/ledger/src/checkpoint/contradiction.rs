@@ -8,7 +8,8 @@
 //! Leaf 0 names the key that signs the log's heads, and its digest is the log's name, so a reader who knows that digest needs nothing
 //! else. A log only grows. Two heads of one size have the same root; and the tree under the larger head has at the smaller size the
 //! root that a consistency proof ([RFC 9162], section 2.1.4) leads through: if the smaller head has another, the key signed two
-//! histories. Only the log's own signatures count here; further signature lines are kept as they came.
+//! histories. Only the log's own signatures count here, by the key in leaf 0: what a later key signed such a file does not convict of.
+//! Further signature lines are kept as they came.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

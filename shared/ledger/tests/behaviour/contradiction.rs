@@ -4,7 +4,7 @@ use ledger::checkpoint::{
     CompareError, Contradiction, ContradictionError, LogIdentity, SignedCheckpoint,
 };
 use ledger::digest::{Digest, sha256};
-use ledger::record::{Body, LeafBytes, Record};
+use ledger::record::{Body, Leaf, LeafBytes, Record};
 use ledger::signing::SigningKey;
 use ledger::time::Timestamp;
 use ledger::tree::{Frontier, Head, LeafHashes, leaf_hash};
@@ -109,6 +109,24 @@ fn heads_that_are_not_the_logs_own_convict_nobody() {
 }
 
 #[test]
+fn the_genesis_is_the_one_that_is_named_and_signed() {
+    let found = between(&leaves(4, usize::MAX), &leaves(9, 2)).unwrap();
+    let named = found.to_text().replacen(&log().genesis.to_string(), &Digest::ZERO.to_string(), 1);
+    assert!(matches!(Contradiction::from_text(&named), Err(ContradictionError::Genesis { .. })));
+    let leaf: Leaf = Leaf::decode(genesis_leaf().as_slice()).unwrap();
+    let unsigned = leaf.record().clone().with_signature(key(2).sign(b"another")).unwrap();
+    let genesis = unsigned.digest();
+    let head = |leaves: &[Digest]| SignedCheckpoint::sign(&genesis, head(leaves), &LOG_KEY);
+    let forged = Contradiction {
+        genesis_leaf: unsigned.into_bytes(),
+        smaller: head(&leaves(4, 1)).unwrap().text().to_owned(),
+        larger: head(&leaves(4, 2)).unwrap().text().to_owned(),
+        path: None,
+    };
+    assert!(matches!(forged.verify(), Err(ContradictionError::Leaf(_))));
+}
+
+#[test]
 fn the_tree_must_be_the_one_under_the_larger_head() {
     let (one, other) = (leaves(4, usize::MAX), leaves(9, 2));
     let wrong = leaves(9, usize::MAX);
@@ -129,6 +147,8 @@ fn the_tree_must_be_the_one_under_the_larger_head() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
     #[test]
     fn an_honest_log_is_never_convicted(small in 0_usize..70, more in 0_usize..70) {
         let (one, other) = (leaves(small, usize::MAX), leaves(small + more, usize::MAX));
