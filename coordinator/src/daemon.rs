@@ -68,9 +68,8 @@ fn assemble(directory: &Directory) -> Result<Assembled, Error> {
     let log_keys = LogSigners::of(directory)?;
     let keys = Keys { operator: directory.signing_key("operator")?, log: log_keys };
     let started = std::time::Instant::now();
-    let Recovered { state, library, scrub } = recover(&log, &keys.log.public())?;
+    let Recovered { state, library, covered, scrub } = recover(&log, &keys.log.public())?;
     let library = Arc::new(library);
-    let covered = scrub.as_ref().map_or(0, Scrub::size);
     let elapsed_ms = started.elapsed().as_millis();
     tracing::info!(records = state.size, covered, elapsed_ms, "recovered");
     let consortium = state.consortium.as_ref().ok_or_else(|| {
@@ -227,13 +226,15 @@ where
         .map_err(failed)
 }
 
-/// Checks, on a thread of its own, the snapshot that the start took on trust; if it is wrong, the
-/// writer is told to sign nothing further.
+/// Checks, on a thread of its own, what the start took on trust; if it is wrong, the writer is told to sign
+/// nothing further.
 fn start_scrub(scrub: Scrub, sequencer: Handle) -> Result<(), Error> {
     let check = move || match scrub.run(|range| sequencer.leaves_blocking(range)) {
-        Ok(()) => tracing::info!(records = scrub.size(), "the snapshot is what the log leads to"),
+        Ok(()) => {
+            tracing::info!(records = scrub.size(), "the log is what was served from the start");
+        }
         Err(error @ (Error::Damaged(_) | Error::Storage(_))) => sequencer.fail(error),
-        Err(error) => tracing::info!(%error, "the check of the snapshot was not finished"),
+        Err(error) => tracing::info!(%error, "the check of the log was not finished"),
     };
     let thread = std::thread::Builder::new().name("scrub".to_owned());
     thread.spawn(check).map(drop).map_err(|error| Error::storage(&error))

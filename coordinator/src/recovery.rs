@@ -2,8 +2,9 @@
 //!
 //! The log decides. A [`snapshot`] only saves the fold over what it covers, and only if the log key
 //! signed it over the very root that the log has at its size; anything else is left aside, and the
-//! fold begins at leaf 0. What was taken on trust at the start is then checked while the coordinator
-//! serves: a [`Scrub`] folds those leaves after all.
+//! fold begins at leaf 0. It takes the signatures on leaves on trust, which were verified before the
+//! leaves were written. What was taken on trust at the start is then checked while the coordinator
+//! serves: a [`Scrub`] hashes and folds those leaves with every signature.
 
 pub mod snapshot;
 
@@ -31,7 +32,9 @@ pub struct Recovered {
     pub state: State,
     /// The blobs that the whole log names.
     pub library: Library,
-    /// The check of the snapshot that the fold began at; none if it began at leaf 0.
+    /// How many leaves the snapshot covers that the fold began at; 0 if it began at leaf 0.
+    pub covered: u64,
+    /// The check of what was taken on trust; none if that is nothing.
     pub scrub: Option<Scrub>,
 }
 
@@ -44,13 +47,28 @@ pub struct Recovered {
 /// coordinator that cannot explain its log serves nothing from it. [`Error::Storage`] if the log cannot
 /// be read. A snapshot that does not hold is never an error.
 pub fn recover<L: LogStore>(log: &L, log_keys: &[PublicKey]) -> Result<Recovered, Error> {
-    let (mut state, library, scrub) = match beginning(log, log_keys)? {
-        Some(opened) => (opened.state, opened.library, Some(opened.scrub)),
-        None => (State::empty(), Library::default(), None),
-    };
+    let head = log.head();
     let read = |range| log.leaves(range).map_err(|error| Error::storage(&error));
-    state = fold(state, log.head().size, read, |leaf| library.note(leaf))?;
-    Ok(Recovered { state, library, scrub })
+    if let Some(snapshot::Opened { state, library, scrub }) = beginning(log, log_keys)? {
+        let covered = state.size;
+        let state = fold(state, head.size, Signatures::Verified, read, |leaf| library.note(leaf))?;
+        return Ok(Recovered { state, library, covered, scrub: Some(scrub) });
+    }
+    let library = Library::default();
+    let note = |leaf: &Leaf| library.note(leaf);
+    let state = fold(State::empty(), head.size, Signatures::Trusted, read, note)?;
+    let digest = sha256(&snapshot::body(&state, &library));
+    let scrub = Scrub { size: head.size, root: head.root, digest };
+    Ok(Recovered { state, library, covered: 0, scrub: (head.size > 0).then_some(scrub) })
+}
+
+/// What becomes of the signatures on leaves.
+#[derive(Clone, Copy)]
+enum Signatures {
+    /// Each is verified.
+    Verified,
+    /// Each is taken on trust; a [`Scrub`] verifies it later.
+    Trusted,
 }
 
 /// What the kept snapshot says, if there is one and it holds.
@@ -82,6 +100,7 @@ fn beginning<L: LogStore>(
 fn fold(
     mut state: State,
     size: u64,
+    signatures: Signatures,
     mut read: impl FnMut(Range<u64>) -> Result<Vec<LeafBytes>, Error>,
     mut each: impl FnMut(&Leaf),
 ) -> Result<State, Error> {
@@ -97,7 +116,13 @@ fn fold(
                 Error::Damaged(format!("leaf {index} does not follow: {why}"))
             };
             let leaf = Leaf::decode(bytes.into_vec()).map_err(|error| damaged(&error))?;
-            state = round::apply(state, &leaf).map_err(|violation| damaged(&violation))?;
+            let applied = match signatures {
+                Signatures::Verified => {
+                    round::apply(std::mem::take(&mut state), &leaf).map(|after| state = after)
+                }
+                Signatures::Trusted => round::apply_signed(&mut state, &leaf),
+            };
+            applied.map_err(|violation| damaged(&violation))?;
             each(&leaf);
         }
     }

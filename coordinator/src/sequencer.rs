@@ -245,8 +245,9 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
             }
         }
         let checkpoint = Arc::clone(&self.published.borrow().checkpoint);
+        let nodes = batch::Nodes::of(&self.log);
         for answer in answers {
-            answer.send(&self.log, &checkpoint);
+            answer.send(&nodes, &checkpoint);
         }
         Ok(())
     }
@@ -355,5 +356,7 @@ fn wrong_anchor<L: LogStore>(log: &L, request: &Request) -> Option<Error> {
     }
 }
 
+#[cfg(test)]
+mod figures;
 #[cfg(test)]
 mod tests;

@@ -126,7 +126,7 @@ impl Projection {
         self.standing = Some(Standing { state, checkpoint });
     }
 
-    /// Computes the figures that are not known yet, curves included. What an [`Updater`] does beside
+    /// Computes the figures that are not known yet, curves included. What an updater does beside
     /// the readers is done here at once.
     ///
     /// # Errors

@@ -7,27 +7,27 @@ use ledger::record::LeafBytes;
 use ledger::tree::{Frontier, leaf_hash};
 use round::state::State;
 
-use super::{fold, snapshot};
+use super::{Signatures, fold, snapshot};
 use crate::error::Error;
 use crate::library::Library;
 
-/// What a snapshot said that a log's leading leaves lead to. The leaves after them were folded at the
-/// start, from there on.
+/// What the start took on trust of a log's leading leaves: that they lead where a snapshot says, or else every signature on them. The
+/// leaves after them were folded at the start, with their signatures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scrub {
     pub(super) size: u64,
     pub(super) root: Digest,
-    /// SHA-256 of the snapshot without its signature.
+    /// SHA-256 of the snapshot without its signature, or of what it would be.
     pub(super) digest: Digest,
 }
 
 impl Scrub {
-    /// How many leaves the snapshot covers.
+    /// How many leaves are checked.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Folds those leaves from leaf 0 and compares root, state and library with the snapshot's. `read`
+    /// Folds those leaves from leaf 0, verifies their signatures, and compares root, state and library with what was served. `read`
     /// gives the leaves in a range, from the front, at least one of them.
     ///
     /// # Errors
@@ -47,14 +47,16 @@ impl Scrub {
             }
             Ok(leaves)
         };
-        let state = fold(State::empty(), self.size, hashed, |leaf| library.note(leaf))?;
+        let state = fold(State::empty(), self.size, Signatures::Verified, hashed, |leaf| {
+            library.note(leaf);
+        })?;
         let size = self.size;
         if frontier.root() != self.root {
             return Err(Error::Damaged(format!("the first {size} leaves have another root")));
         }
         if sha256(&snapshot::body(&state, &library)) != self.digest {
             return Err(Error::Damaged(format!(
-                "the first {size} leaves lead to another state than the snapshot that was served from"
+                "the first {size} leaves lead to another state than the one that was served from"
             )));
         }
         Ok(())

@@ -1,12 +1,15 @@
 //! The requests of one commit, each decided against the state that the ones before it lead to.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use ledger::digest::Digest;
 use ledger::log_store::{LogStore, SmallBlob};
 use ledger::receipt::Receipt;
 use ledger::record::{Body, Leaf};
 use ledger::time::Timestamp;
-use ledger::tree::inclusion_proof;
+use ledger::tree::{HashSource, inclusion_proof};
 use round::decide::{Draft, Refusal, Request, decide};
 use round::state::State;
 use tokio::sync::oneshot;
@@ -90,24 +93,25 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// The sealed leaves of one request; the state is theirs only if all of them fold.
+    /// The sealed leaves of one request, folded. A member's signature was verified when its record was decided, the operator's is made
+    /// here. A record that is decided and does not follow is a fault of the program: then the batch comes to nothing.
     fn decide(&mut self, request: Request) -> Result<Vec<Leaf>, Error> {
         let drafts = decide(&self.decided.state, self.at, request)?;
-        let mut state = self.decided.state.clone();
-        let mut leaves = Vec::with_capacity(drafts.len());
-        for draft in drafts {
-            let leaf = self.seal(&state, draft)?;
-            state = round::apply(state, &leaf).map_err(|violation| {
-                Error::Damaged(format!("a decided record does not follow: {violation}"))
+        let leaves: Vec<Leaf> =
+            drafts.into_iter().map(|draft| self.seal(draft)).collect::<Result<_, _>>()?;
+        for leaf in &leaves {
+            round::apply_signed(&mut self.decided.state, leaf).map_err(|violation| {
+                let why = format!("a decided record does not follow: {violation}");
+                self.decided.failure = Some(Error::Damaged(why.clone()));
+                Error::Damaged(why)
             })?;
-            leaves.push(leaf);
         }
-        self.decided.state = state;
         Ok(leaves)
     }
 
-    fn seal(&self, state: &State, draft: Draft) -> Result<Leaf, Error> {
-        let genesis = state.consortium.as_ref().map(|c| c.digest).unwrap_or_default();
+    fn seal(&self, draft: Draft) -> Result<Leaf, Error> {
+        let consortium = self.decided.state.consortium.as_ref();
+        let genesis = consortium.map(|c| c.digest).unwrap_or_default();
         draft
             .seal(&self.keys.operator, &genesis)
             .map_err(|error| Error::Refused(round::Refusal::Record(error)))
@@ -140,7 +144,7 @@ fn existing(state: &State, request: &Request) -> Option<u64> {
 
 impl Pending {
     /// Answers, after the commit, with a proof against the checkpoint over it.
-    pub(super) fn send<L: LogStore>(self, log: &L, checkpoint: &str) {
+    pub(super) fn send<L: LogStore>(self, log: &Nodes<'_, L>, checkpoint: &str) {
         let answer = self.outcome.and_then(|located| {
             let receipt = located.index.map(|index| receipt(log, index, checkpoint)).transpose()?;
             Ok(Answer { receipt, convicted: located.convicted })
@@ -150,10 +154,39 @@ impl Pending {
     }
 }
 
-fn receipt<L: LogStore>(log: &L, index: u64, checkpoint: &str) -> Result<Receipt, Error> {
-    let size = log.head().size;
-    let leaf = log.leaf(index).map_err(|error| Error::storage(&error))?;
+/// A log's tree, each node of it read once: the receipts of one commit share nearly all of theirs.
+pub(super) struct Nodes<'a, L> {
+    log: &'a L,
+    read: RefCell<HashMap<(u8, u64), Digest>>,
+}
+
+impl<'a, L: LogStore> Nodes<'a, L> {
+    pub(super) fn of(log: &'a L) -> Self {
+        Self { log, read: RefCell::default() }
+    }
+}
+
+impl<L: LogStore> HashSource for Nodes<'_, L> {
+    type Error = L::Error;
+
+    fn node(&self, level: u8, index: u64) -> Result<Digest, L::Error> {
+        if let Some(known) = self.read.borrow().get(&(level, index)) {
+            return Ok(*known);
+        }
+        let node = self.log.node(level, index)?;
+        self.read.borrow_mut().insert((level, index), node);
+        Ok(node)
+    }
+}
+
+fn receipt<L: LogStore>(
+    nodes: &Nodes<'_, L>,
+    index: u64,
+    checkpoint: &str,
+) -> Result<Receipt, Error> {
+    let size = nodes.log.head().size;
+    let leaf = nodes.log.leaf(index).map_err(|error| Error::storage(&error))?;
     let leaf = leaf.ok_or_else(|| Error::Storage(format!("leaf {index} is missing")))?;
-    let proof = inclusion_proof(log, index, size).map_err(|error| Error::storage(&error))?;
+    let proof = inclusion_proof(nodes, index, size).map_err(|error| Error::storage(&error))?;
     Ok(Receipt { index, leaf, proof, checkpoint: checkpoint.to_owned() })
 }

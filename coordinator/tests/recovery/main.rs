@@ -6,7 +6,9 @@ mod support;
 use coordinator::Error;
 use coordinator::recovery::{Recovered, Scrub, recover, snapshot};
 use ledger::log_store::{LogStore, Snapshot};
-use ledger::record::Role;
+use ledger::memory::MemoryLog;
+use ledger::record::{Leaf, Role};
+use ledger::signing::Signature;
 use support::World;
 
 /// The fold and the library as bytes: equal exactly if both are.
@@ -35,7 +37,7 @@ fn assert_left_aside(world: &mut World, kept: &Snapshot, what: &str) {
     let before = sealed(world, &recovered(world));
     world.log.put_snapshot(kept).expect("kept");
     let found = recovered(world);
-    assert!(found.scrub.is_none(), "{what}");
+    assert_eq!(found.covered, 0, "{what}");
     assert_eq!(sealed(world, &found), before, "{what}");
 }
 
@@ -59,7 +61,10 @@ fn recovery_from_a_snapshot_is_a_full_replay() {
     for kept in full {
         world.log.put_snapshot(&kept).expect("kept");
         let found = recovered(&world);
-        assert_eq!(found.scrub.as_ref().map(Scrub::size), Some(kept.size));
+        assert_eq!(
+            (found.covered, found.scrub.as_ref().map(Scrub::size)),
+            (kept.size, Some(kept.size))
+        );
         assert_eq!(sealed(&world, &found), end, "from {} leaves", kept.size);
         assert_eq!(found.state, world.state);
     }
@@ -152,6 +157,30 @@ fn the_scrub_finds_nothing_where_nothing_is() {
     world.play_round();
     let scrub = recovered(&world).scrub.expect("from the snapshot");
     scrub.run(|range| Ok(world.log.leaves(range).expect("read"))).expect("as the log says");
+}
+
+#[test]
+fn without_a_snapshot_signatures_are_verified_behind_the_start() {
+    let mut world = World::founded([7; 32]);
+    world.admit_banks();
+    let mut forged = MemoryLog::default();
+    let leaves = world.log.leaves(0..world.state.size).expect("read");
+    for (bytes, index) in leaves.into_iter().zip(0..) {
+        let mut leaf = bytes;
+        if index == 2 {
+            let decoded: Leaf = Leaf::decode(leaf.as_slice()).expect("a record");
+            let wrong = Signature::from_bytes([1; 64]);
+            leaf = decoded.record().clone().with_signature(wrong).expect("short").into_bytes();
+        }
+        forged.append(&forged.head(), &[leaf], &[]).expect("appended");
+    }
+    let found = recover(&forged, &[world.log_key.public()]).expect("the rules hold");
+    assert_eq!((found.covered, found.state.size), (0, world.state.size));
+    let scrub = found.scrub.expect("signatures were taken on trust");
+    let outcome = scrub.run(|range| Ok(forged.leaves(range).expect("read")));
+    assert!(damaged(&outcome), "{outcome:?}");
+    let honest = recovered(&world).scrub.expect("there are leaves");
+    honest.run(|range| Ok(world.log.leaves(range).expect("read"))).expect("as the log says");
 }
 
 #[test]

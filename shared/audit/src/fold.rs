@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ledger::record::{Body, Closed, Institution, Leaf};
-use round::{State, Violation, apply};
+use round::{State, Violation, apply, apply_signed};
 
 use crate::account::{self, Account, Accountant, Certificates};
 use crate::blobs::Blobs;
 use crate::finding::{Finding, Kind};
 use crate::replay::Replay;
 use crate::report::{Conviction, Report, RoundMetrics};
+use crate::signed::Verified;
 
 /// The state of the consortium and all that is reported of it.
 #[derive(Debug)]
@@ -45,17 +46,19 @@ impl Fold {
     }
 
     /// Folds the next leaf: it must follow from those before it, and so must the blobs it names.
-    pub(crate) fn leaf(
-        &mut self,
-        index: u64,
-        leaf: &Leaf,
-        blobs: &mut Blobs<'_>,
-    ) -> Result<(), Finding> {
+    pub(crate) fn leaf(&mut self, signed: &Verified, blobs: &mut Blobs<'_>) -> Result<(), Finding> {
+        let Verified { index, leaf, is_signed } = signed;
+        let index = *index;
         if let Body::Closed(closed) = leaf.body() {
             self.check_survivors(index, closed)?;
         }
-        self.state = apply(std::mem::take(&mut self.state), leaf)
-            .map_err(|violation| broken(index, leaf, &violation))?;
+        let applied = if *is_signed {
+            apply_signed(&mut self.state, leaf)
+        } else {
+            // The rules say what is wrong with it.
+            apply(std::mem::take(&mut self.state), leaf).map(|after| self.state = after)
+        };
+        applied.map_err(|violation| broken(index, leaf, &violation))?;
         self.recompute(index, leaf.body(), blobs)?;
         self.account(index, leaf.body());
         Ok(())

@@ -28,6 +28,7 @@ mod reconcile;
 mod replay;
 mod report;
 mod rounded;
+mod signed;
 mod verify;
 
 pub use account::{Account, Accountant, Certificates, shared};

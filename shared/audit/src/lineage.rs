@@ -1,5 +1,6 @@
 //! How a model came to be: computed anew from the plan's seed, step by step, each from the contributions that the log acknowledges.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use ledger::digest::Digest;
@@ -14,6 +15,7 @@ use crate::export::GENESIS;
 use crate::finding::{Finding, Kind};
 use crate::fold::Fold;
 use crate::log::{self, Log};
+use crate::signed::each_leaf;
 
 /// How a model came to be.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -118,22 +120,27 @@ fn compute(
     let run = chosen(&log, run)?;
     let (mut fold, mut blobs) = (Fold::new(), Blobs::of(&directory));
     let mut tracer = Tracer { run, parts: Vec::new(), sum: None };
-    for leaf in log.leaves() {
-        let (index, bytes) = leaf?;
-        let leaf = decode(index, bytes.as_slice())?;
+    let mut answer = None;
+    each_leaf(&log, |signed| {
+        let (index, leaf) = (signed.index, &signed.leaf);
         // What other runs lack says nothing of this one.
         if matches!(leaf.body(), Body::RunStarted(_)) {
             blobs = Blobs::of(&directory);
         }
         let before = fold.models_replayed();
-        fold.leaf(index, &leaf, &mut blobs)?;
-        log.check_anchor(index, &leaf)?;
+        fold.leaf(signed, &mut blobs)?;
+        log.check_anchor(index, leaf)?;
         let proved = fold.models_replayed() > before;
         let plan = fold.state().run().filter(|open| open.id == run).map(|open| &*open.plan);
         tracer.leaf(index, leaf.body(), proved, plan, lineage);
         if lineage.models.last().is_some_and(|step| step.model == model) {
-            return blobs.missing().map_or(Ok(()), Err);
+            answer = Some(blobs.missing().map_or(Ok(()), Err));
+            return Ok(ControlFlow::Break(()));
         }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    if let Some(answer) = answer {
+        return answer;
     }
     let found = match lineage.models.last() {
         Some(last) => format!("models up to {}", last.model),

@@ -84,17 +84,28 @@ impl<'a> Log<'a> {
     /// The leaves with their indices, one bundle in memory at a time. They are the ones under the
     /// head, also if a file has changed since the log was opened.
     pub(crate) fn leaves(&self) -> impl Iterator<Item = Result<(u64, LeafBytes), Finding>> + '_ {
-        entry_tiles(self.head().size).flat_map(|tile| match bundle(self.directory, &tile) {
+        self.bundles().flat_map(|tile| match self.bundle(&tile) {
             Ok(leaves) => {
-                tile.range().zip(leaves).map(|(index, leaf)| self.unchanged(index, leaf)).collect()
+                tile.range().zip(leaves).map(|(index, leaf)| Ok((index, leaf?))).collect()
             }
             Err(finding) => vec![Err(finding)],
         })
     }
 
-    fn unchanged(&self, index: u64, leaf: LeafBytes) -> Result<(u64, LeafBytes), Finding> {
+    /// The tiles that hold the leaves, in order.
+    pub(crate) fn bundles(&self) -> impl Iterator<Item = Tile> + use<> {
+        entry_tiles(self.head().size)
+    }
+
+    /// The leaves of one of them, which are those that were read before.
+    pub(crate) fn bundle(&self, tile: &Tile) -> Result<Vec<Result<LeafBytes, Finding>>, Finding> {
+        let leaves = bundle(self.directory, tile)?;
+        Ok(tile.range().zip(leaves).map(|(index, leaf)| self.unchanged(index, leaf)).collect())
+    }
+
+    fn unchanged(&self, index: u64, leaf: LeafBytes) -> Result<LeafBytes, Finding> {
         if self.nodes.leaf(index) == Some(leaf_hash(leaf.as_slice())) {
-            Ok((index, leaf))
+            Ok(leaf)
         } else {
             Err(Kind::Tampered.at(format!("leaf {index}"), "the bytes read before", "others"))
         }
@@ -165,6 +176,6 @@ fn bundle(directory: &Directory, tile: &Tile) -> Result<Vec<LeafBytes>, Finding>
         .map_err(|error| Kind::Tampered.at(name, format!("{} leaves", tile.width()), error))
 }
 
-fn entry_tiles(size: u64) -> impl Iterator<Item = Tile> {
+fn entry_tiles(size: u64) -> impl Iterator<Item = Tile> + use<> {
     tiles(size).take_while(|tile| tile.kind() == TileKind::Entries)
 }

@@ -1,5 +1,6 @@
 //! The audit of one export, from files to figures.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use ledger::digest::Digest;
@@ -14,6 +15,7 @@ use crate::fold::Fold;
 use crate::log::{self, Log};
 use crate::receipts;
 use crate::report::Report;
+use crate::signed::each_leaf;
 
 /// What the auditor knows from elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,14 +70,12 @@ fn run(
     // Replaying may take hours; what a broken disk did is found in minutes.
     directory.check_blobs()?;
     let (mut fold, mut blobs) = (Fold::new(), Blobs::of(&directory));
-    for leaf in log.leaves() {
-        let (index, bytes) = leaf?;
-        let leaf: Leaf = Leaf::decode(bytes.as_slice())
-            .map_err(|error| Kind::Tampered.at(format!("leaf {index}"), "a record", error))?;
-        fold.leaf(index, &leaf, &mut blobs)?;
-        log.check_anchor(index, &leaf)?;
-        seen(index, &leaf);
-    }
+    each_leaf(&log, |signed| {
+        fold.leaf(signed, &mut blobs)?;
+        log.check_anchor(signed.index, &signed.leaf)?;
+        seen(signed.index, &signed.leaf);
+        Ok(ControlFlow::Continue(()))
+    })?;
     report.cosigned_by =
         cosignatures::check(log.checkpoint(), &log.keys().newest(), Some(fold.state()))?;
     let missing = blobs.finish()?;

@@ -20,7 +20,7 @@ pub mod plan;
 pub mod snapshot;
 pub mod state;
 
-pub use apply::{Violation, apply};
+pub use apply::{Violation, apply, apply_signed};
 pub use decide::{Draft, Refusal, Request, decide};
 pub use plan::{Plan, PlanError};
 pub use snapshot::SnapshotError;

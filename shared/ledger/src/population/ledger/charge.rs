@@ -25,7 +25,7 @@ impl<S: LogStore> PopulationLedger<S> {
     ///
     /// # Errors
     ///
-    /// [`Violation::Exhausted`] if it was started again [`RECOMPUTES_MAX`](super::RECOMPUTES_MAX)
+    /// [`Violation::Exhausted`] if it was started again [`RECOMPUTES_MAX`](crate::population::RECOMPUTES_MAX)
     /// times already, [`Violation::Stopped`], [`Violation::Voided`],
     /// [`Violation::AlreadyReleased`], or storage fails.
     pub fn recompute(&mut self, at: Timestamp, again: &Interrupted) -> Answer<Reservation, S> {

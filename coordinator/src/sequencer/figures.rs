@@ -1,0 +1,205 @@
+//! How fast records are appended, and how fast a long log is started from.
+//!
+//!     cargo test --release -p coordinator --lib figures -- --ignored --nocapture
+//!
+//! `COUNTERFOIL_ROUNDS` rounds (2,000 if it is not set: a million records) of 500 banks go through the sequencer: signatures verified,
+//! rules applied, grouped commits on disk, a receipt made for each. `COUNTERFOIL_FIGURES` names the directory that the log is left in.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use ledger::record::{
+    Approval, Canonical, Charge, Contribution, Institution, MemberAdded, MemberKeys, RunId,
+    TaskChange,
+};
+use round::decide::NewModel;
+
+use super::tests::{found_with, generate, parts};
+use super::*;
+use crate::recovery::{Recovered, recover};
+
+const BANKS: usize = 500;
+
+fn text(genesis: &Digest, rounds: u32) -> String {
+    let bank = |i| format!("{{institution=\"b{i:03}\",declared_units=100,tasks=8}}");
+    let cohort: Vec<String> = (0..BANKS).map(bank).collect();
+    format!(
+        r#"
+version = 1
+name = "a long log"
+application = "credit-risk"
+consortium = "{genesis}"
+rounds = {rounds}
+cohort = [{}]
+[privacy]
+unit = "customer"
+relation = "add-remove"
+epsilon = 100.0
+delta = 1e-5
+noise_multiplier = 8.0
+sampling_rate = 0.05
+clip_norm = 0.5
+grid_bits = 16
+[metrics]
+share = 0.0
+measures = []
+[tasks]
+grouping = "buckets"
+nominal_units = 5
+support_share = 0.5
+rows_per_unit_max = 1
+[model]
+head = {{ binary = {{}} }}
+hidden = []
+activation = "tanh"
+initialization = {{ seed = 0, scale = 0.0 }}
+[learner]
+family = "fomaml"
+inner_steps = 1
+inner_rate = 0.1
+inner_step_norm_max = 1.0
+adaptation_steps = [0, 1]
+adaptation_rate = 0.1
+[loss.log-loss]
+class_weights = [1.0, 1.0]
+[optimizer.sgd]
+learning_rate = 1.0
+[schedule]
+send = "asap"
+slot_ms = 1000
+deadline_ms = 3600000
+extension_ms = 3600000
+extensions_max = 3
+quorum = {BANKS}
+witness_quorum = 0
+keep_contributions_rounds = {rounds}
+[data]
+unit_column = "id"
+label = {{ equals = {{ column = "y", value = 1.0 }} }}
+row_norm_max = 5.0
+features = ["size"]
+derived = [{{ name = "size", compute = {{ identity = {{ of = "x" }} }}, minus = 0.0, divide = 1.0, clip = [-3.0, 3.0] }}]
+"#,
+        cohort.join(",")
+    )
+}
+
+fn digest(what: &str, round: u32, bank: usize) -> Digest {
+    ledger::digest::sha256(format!("{what} {round} {bank}").as_bytes())
+}
+
+/// A request whose answer, with its receipt, is made and read by nobody.
+fn asked(request: Request) -> Command {
+    let (reply, _) = tokio::sync::oneshot::channel();
+    Command::Submit(Submission { request, blobs: vec![], vector: None, reply: Some(reply) })
+}
+
+struct Bank {
+    name: Institution,
+    record: SigningKey,
+    cosign: SigningKey,
+}
+
+/// Everything that is asked of the sequencer, in order.
+fn ask(genesis: &Digest, rounds: u32, send: &mut dyn FnMut(Command)) {
+    let banks: Vec<Bank> = (0..BANKS)
+        .map(|i| Bank {
+            name: format!("b{i:03}").parse().expect("a name"),
+            record: generate(),
+            cosign: generate(),
+        })
+        .collect();
+    for bank in &banks {
+        let keys = MemberKeys {
+            institution: bank.name.clone(),
+            tls_key_digest: ledger::digest::sha256(bank.name.as_str().as_bytes()),
+            record_key: bank.record.public(),
+            cosign_key: bank.cosign.public(),
+        };
+        let role = ledger::record::Role::Bank;
+        let added = MemberAdded::prove(keys, role, &bank.record, &bank.cosign, genesis);
+        send(asked(Request::Admit(added)));
+    }
+    let text = text(genesis, rounds);
+    let plan = ledger::digest::sha256(text.as_bytes());
+    send(asked(Request::Propose(text.into_bytes())));
+    for bank in &banks {
+        let approval = Approval { institution: bank.name.clone(), plan };
+        let signature = bank.record.sign_body(Approval::TYPE, genesis, &approval.encode());
+        send(asked(Request::Approve(approval, signature)));
+    }
+    // Genesis, the members, the plan and its signatures stand before it.
+    let run = RunId::derive(&plan, 2 + 2 * BANKS as u64);
+    let model = |index| NewModel { run, theta: digest("theta", index, 0), master: Digest::ZERO };
+    send(asked(Request::Begin(model(0))));
+    let charge = Charge::new(8.0, 0.05, TaskChange::Content).expect("in range");
+    for round in 0..rounds {
+        for (bank, number) in banks.iter().zip(0..) {
+            let contribution = Contribution {
+                run,
+                round,
+                plan,
+                model: model(round).theta,
+                institution: bank.name.clone(),
+                vector: digest("vector", round, number),
+                ledger_head: digest("head", round, number),
+                charge,
+            };
+            let signature = bank.record.sign_body("accepted", genesis, &contribution.encode());
+            send(asked(Request::Contribute(contribution, signature)));
+        }
+        send(asked(Request::Close {
+            round,
+            survivors: banks.iter().map(|bank| bank.name.clone()).collect(),
+            aggregate: digest("sum", round, 0),
+            model: model(round + 1),
+        }));
+    }
+}
+
+#[test]
+#[ignore = "takes minutes, and is of use in a release build alone"]
+#[expect(clippy::cast_precision_loss, reason = "the counts are far below 2^52")]
+fn figures_of_a_long_log() {
+    let rounds = std::env::var("COUNTERFOIL_ROUNDS").map_or(2_000, |text| text.parse().unwrap());
+    let kept = std::env::var_os("COUNTERFOIL_FIGURES").map(PathBuf::from);
+    let folder = tempfile::tempdir().expect("a directory");
+    let root = kept.unwrap_or_else(|| folder.path().to_owned());
+    std::fs::create_dir_all(root.join("keys")).expect("a directory");
+    let (keys, genesis, pem) = found_with(&root);
+    std::fs::write(root.join("log.pem"), &*pem).expect("written");
+    let log_keys = keys.log.public();
+    let (requests, inbox) = std::sync::mpsc::sync_channel(4096);
+    let (sequencer, _window) = Sequencer::new(parts(&root, keys, genesis, inbox)).expect("new");
+    let (begun, first) = std::sync::mpsc::channel();
+    let feeder = std::thread::spawn(move || {
+        let mut sent = 0;
+        ask(&genesis, rounds, &mut |command| {
+            if sent == 2 * BANKS + 2 {
+                begun.send(Instant::now()).expect("read");
+            }
+            sent += 1;
+            requests.send(command).expect("the sequencer runs");
+        });
+    });
+    sequencer.run().expect("it ends because nobody asks any more");
+    let ended = Instant::now();
+    feeder.join().expect("it has asked for everything");
+    let seconds = (ended - first.recv().expect("begun")).as_secs_f64();
+
+    let (log, _) = store::open(&root).expect("opened again");
+    let size = log.head().size;
+    let appended = u64::from(rounds) * (BANKS as u64 + 3);
+    println!("{size} records; {:.0} appended a second", appended as f64 / seconds);
+    let start = Instant::now();
+    let Recovered { state, covered, .. } = recover(&log, &log_keys).expect("recovered");
+    println!("started with a snapshot of {covered} records: {:.2?}", start.elapsed());
+    let start = Instant::now();
+    let without = recover(&log, &[]).expect("recovered");
+    println!("started without a snapshot: {:.2?}", start.elapsed());
+    let start = Instant::now();
+    let scrub = without.scrub.expect("there are leaves");
+    scrub.run(|range| Ok(log.leaves(range).expect("read"))).expect("as the log says");
+    println!("checked behind the start: {:.2?}", start.elapsed());
+    assert!(state == without.state, "one log, one state");
+}
