@@ -58,7 +58,7 @@ struct Assembled {
     acceptor: Acceptor,
     sequencer: Sequencer<SqliteLog, Blobs>,
     aggregator: Aggregator<Blobs>,
-    scrub: Option<Scrub>,
+    scrub: Scrub,
     syncs: Syncs,
 }
 
@@ -173,9 +173,7 @@ async fn serve(directory: Directory) -> Result<(), Error> {
 
     let failure = Arc::new(Mutex::new(None));
     let writer = start_threads(sequencer, aggregator, &failure, shutdown.clone())?;
-    if let Some(scrub) = scrub {
-        start_scrub(scrub, handle.clone())?;
-    }
+    start_scrub(scrub, handle.clone())?;
     tracing::info!(address = %incoming.local_addr(), "serving");
     let router = router(&acceptor, Arc::clone(&service), &settings).await?;
     let served =

@@ -2,9 +2,9 @@
 //!
 //! The log decides. A [`snapshot`] only saves the fold over what it covers, and only if the log key
 //! signed it over the very root that the log has at its size; anything else is left aside, and the
-//! fold begins at leaf 0. It takes the signatures on leaves on trust, which were verified before the
-//! leaves were written. What was taken on trust at the start is then checked while the coordinator
-//! serves: a [`Scrub`] hashes and folds those leaves with every signature.
+//! fold begins at leaf 0. The signatures on leaves are taken on trust: they were verified before the
+//! leaves were written. All this is then checked while the coordinator serves: a [`Scrub`] hashes and
+//! folds the whole log with every signature.
 
 pub mod snapshot;
 
@@ -34,8 +34,8 @@ pub struct Recovered {
     pub library: Library,
     /// How many leaves the snapshot covers that the fold began at; 0 if it began at leaf 0.
     pub covered: u64,
-    /// The check of what was taken on trust; none if that is nothing.
-    pub scrub: Option<Scrub>,
+    /// The check of what was taken on trust.
+    pub scrub: Scrub,
 }
 
 /// Folds the log, from its snapshot if that holds and otherwise from leaf 0. `log_keys` are keys of
@@ -49,17 +49,13 @@ pub struct Recovered {
 pub fn recover<L: LogStore>(log: &L, log_keys: &[PublicKey]) -> Result<Recovered, Error> {
     let head = log.head();
     let read = |range| log.leaves(range).map_err(|error| Error::storage(&error));
-    if let Some(snapshot::Opened { state, library, scrub }) = beginning(log, log_keys)? {
-        let covered = state.size;
-        let state = fold(state, head.size, Signatures::Verified, read, |leaf| library.note(leaf))?;
-        return Ok(Recovered { state, library, covered, scrub: Some(scrub) });
-    }
-    let library = Library::default();
+    let (state, library) = beginning(log, log_keys)?.unwrap_or_default();
+    let covered = state.size;
     let note = |leaf: &Leaf| library.note(leaf);
-    let state = fold(State::empty(), head.size, Signatures::Trusted, read, note)?;
+    let state = fold(state, head.size, Signatures::Trusted, read, note)?;
     let digest = sha256(&snapshot::body(&state, &library));
     let scrub = Scrub { size: head.size, root: head.root, digest };
-    Ok(Recovered { state, library, covered: 0, scrub: (head.size > 0).then_some(scrub) })
+    Ok(Recovered { state, library, covered, scrub })
 }
 
 /// What becomes of the signatures on leaves.
@@ -75,7 +71,7 @@ enum Signatures {
 fn beginning<L: LogStore>(
     log: &L,
     log_keys: &[PublicKey],
-) -> Result<Option<snapshot::Opened>, Error> {
+) -> Result<Option<(State, Library)>, Error> {
     let Some(leaf0) = log.leaf(0).map_err(|error| Error::storage(&error))? else {
         return Ok(None);
     };

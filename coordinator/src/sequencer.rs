@@ -44,7 +44,7 @@ use crate::witnesses::Witnesses;
 
 /// How many commands one commit takes at most.
 const BATCH_MAX: usize = 1024;
-/// After how many leaves a snapshot is kept.
+/// After how many leaves at least a snapshot is kept.
 const SNAPSHOT_LEAVES: u64 = 1024;
 /// The longest wait without looking at the clock again.
 const NAP_MAX: Duration = Duration::from_secs(1);
@@ -163,7 +163,9 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
             if !self.turn(commands)? {
                 return self.keep_snapshot();
             }
-            if self.state.size.saturating_sub(self.covered) >= SNAPSHOT_LEAVES {
+            // In step with what a snapshot holds, so that all of them together cost a constant a leaf.
+            let due = SNAPSHOT_LEAVES.max(self.covered / 8);
+            if self.state.size.saturating_sub(self.covered) >= due {
                 self.keep_snapshot()?;
             }
         }

@@ -11,13 +11,12 @@ use super::{Signatures, fold, snapshot};
 use crate::error::Error;
 use crate::library::Library;
 
-/// What the start took on trust of a log's leading leaves: that they lead where a snapshot says, or else every signature on them. The
-/// leaves after them were folded at the start, with their signatures.
+/// What the start took on trust: that the leaves lead where they were said to, and every signature on them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scrub {
     pub(super) size: u64,
     pub(super) root: Digest,
-    /// SHA-256 of the snapshot without its signature, or of what it would be.
+    /// SHA-256 of state and library as they were served from, in a snapshot's form.
     pub(super) digest: Digest,
 }
 

@@ -17,7 +17,6 @@ use ledger::tree::root_at;
 use round::SnapshotError;
 use round::state::State;
 
-use super::Scrub;
 use crate::error::Error;
 use crate::library::Library;
 
@@ -58,17 +57,6 @@ pub enum Rejected {
     },
 }
 
-/// A snapshot that holds.
-#[derive(Debug)]
-pub struct Opened {
-    /// The state after its leaves.
-    pub state: State,
-    /// The blobs that those leaves name.
-    pub library: Library,
-    /// The check that the leaves lead there.
-    pub scrub: Scrub,
-}
-
 /// Signs `state` and `library`, which are the fold over the log's leading `state.size` leaves.
 ///
 /// # Errors
@@ -98,7 +86,7 @@ pub fn open<L: LogStore>(
     genesis: &Digest,
     log_keys: &[PublicKey],
     kept: &Snapshot,
-) -> Result<Opened, Rejected> {
+) -> Result<(State, Library), Rejected> {
     let (size, held) = (kept.size, log.head().size);
     if size == 0 || size > held {
         return Err(Rejected::Size { size, log: held });
@@ -122,7 +110,7 @@ pub fn open<L: LogStore>(
     if state.size != size {
         return Err(Rejected::OtherSize { expected: size, found: state.size });
     }
-    Ok(Opened { state, library, scrub: Scrub { size, root, digest } })
+    Ok((state, library))
 }
 
 /// All but the signature.

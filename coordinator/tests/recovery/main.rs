@@ -4,7 +4,7 @@
 mod support;
 
 use coordinator::Error;
-use coordinator::recovery::{Recovered, Scrub, recover, snapshot};
+use coordinator::recovery::{Recovered, recover, snapshot};
 use ledger::log_store::{LogStore, Snapshot};
 use ledger::memory::MemoryLog;
 use ledger::record::{Leaf, Role};
@@ -61,10 +61,7 @@ fn recovery_from_a_snapshot_is_a_full_replay() {
     for kept in full {
         world.log.put_snapshot(&kept).expect("kept");
         let found = recovered(&world);
-        assert_eq!(
-            (found.covered, found.scrub.as_ref().map(Scrub::size)),
-            (kept.size, Some(kept.size))
-        );
+        assert_eq!((found.covered, found.scrub.size()), (kept.size, world.state.size));
         assert_eq!(sealed(&world, &found), end, "from {} leaves", kept.size);
         assert_eq!(found.state, world.state);
     }
@@ -78,7 +75,7 @@ fn the_blobs_of_leaves_under_the_snapshot_stay_readable() {
     world.play_round();
     keep(&mut world);
     let found = recovered(&world);
-    assert_eq!(found.scrub.map(|scrub| scrub.size()), Some(world.state.size));
+    assert_eq!(found.covered, world.state.size);
     let (model, vector) = (World::theta(1), World::vector("alder", 0));
     assert!(found.library.readable(&model, Role::Bank));
     assert!(found.library.readable(&vector, Role::Auditor));
@@ -155,7 +152,7 @@ fn the_scrub_finds_nothing_where_nothing_is() {
     world.play_round();
     keep(&mut world);
     world.play_round();
-    let scrub = recovered(&world).scrub.expect("from the snapshot");
+    let scrub = recovered(&world).scrub;
     scrub.run(|range| Ok(world.log.leaves(range).expect("read"))).expect("as the log says");
 }
 
@@ -176,10 +173,10 @@ fn without_a_snapshot_signatures_are_verified_behind_the_start() {
     }
     let found = recover(&forged, &[world.log_key.public()]).expect("the rules hold");
     assert_eq!((found.covered, found.state.size), (0, world.state.size));
-    let scrub = found.scrub.expect("signatures were taken on trust");
+    let scrub = found.scrub;
     let outcome = scrub.run(|range| Ok(forged.leaves(range).expect("read")));
     assert!(damaged(&outcome), "{outcome:?}");
-    let honest = recovered(&world).scrub.expect("there are leaves");
+    let honest = recovered(&world).scrub;
     honest.run(|range| Ok(world.log.leaves(range).expect("read"))).expect("as the log says");
 }
 
@@ -194,7 +191,7 @@ fn the_scrub_finds_a_state_that_the_log_does_not_lead_to() {
     }
     let kept = sealed(&world, &wrong);
     world.log.put_snapshot(&kept).expect("kept");
-    let scrub = recovered(&world).scrub.expect("it is signed");
+    let scrub = recovered(&world).scrub;
     let outcome = scrub.run(|range| Ok(world.log.leaves(range).expect("read")));
     assert!(damaged(&outcome), "{outcome:?}");
 }
@@ -209,7 +206,7 @@ fn the_scrub_finds_a_library_that_the_log_does_not_name() {
     wrong.library = coordinator::Library::default();
     let kept = sealed(&world, &wrong);
     world.log.put_snapshot(&kept).expect("kept");
-    let scrub = recovered(&world).scrub.expect("it is signed");
+    let scrub = recovered(&world).scrub;
     let outcome = scrub.run(|range| Ok(world.log.leaves(range).expect("read")));
     assert!(damaged(&outcome), "{outcome:?}");
 }
@@ -221,7 +218,7 @@ fn the_scrub_finds_leaves_that_are_not_those_of_the_root() {
     world.admit_banks();
     other.admit_banks();
     keep(&mut world);
-    let scrub = recovered(&world).scrub.expect("from the snapshot");
+    let scrub = recovered(&world).scrub;
     let outcome = scrub.run(|range| Ok(other.log.leaves(range).expect("read")));
     assert!(damaged(&outcome), "{outcome:?}");
     let outcome = scrub.run(|_| Ok(vec![]));
