@@ -8,11 +8,16 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use ledger::digest::sha256;
+use ledger::log_store::SmallBlob;
 use ledger::record::{
     Approval, Canonical, Charge, Contribution, Institution, MemberAdded, MemberKeys, RunId,
     TaskChange,
 };
+use round::Plan;
 use round::decide::NewModel;
+use round::initialization::initial_weights;
+use round::outer::Master;
 
 use super::tests::{found_with, generate, parts};
 use super::*;
@@ -85,13 +90,18 @@ derived = [{{ name = "size", compute = {{ identity = {{ of = "x" }} }}, minus = 
 }
 
 fn digest(what: &str, round: u32, bank: usize) -> Digest {
-    ledger::digest::sha256(format!("{what} {round} {bank}").as_bytes())
+    sha256(format!("{what} {round} {bank}").as_bytes())
 }
 
 /// A request whose answer, with its receipt, is made and read by nobody.
 fn asked(request: Request) -> Command {
+    with(request, &[])
+}
+
+fn with(request: Request, blobs: &[&[u8]]) -> Command {
     let (reply, _) = tokio::sync::oneshot::channel();
-    Command::Submit(Submission { request, blobs: vec![], vector: None, reply: Some(reply) })
+    let blobs = blobs.iter().map(|bytes| SmallBlob::new(bytes.to_vec()).expect("small")).collect();
+    Command::Submit(Submission { request, blobs, vector: None, reply: Some(reply) })
 }
 
 struct Bank {
@@ -112,7 +122,7 @@ fn ask(genesis: &Digest, rounds: u32, send: &mut dyn FnMut(Command)) {
     for bank in &banks {
         let keys = MemberKeys {
             institution: bank.name.clone(),
-            tls_key_digest: ledger::digest::sha256(bank.name.as_str().as_bytes()),
+            tls_key_digest: sha256(bank.name.as_str().as_bytes()),
             record_key: bank.record.public(),
             cosign_key: bank.cosign.public(),
         };
@@ -121,7 +131,8 @@ fn ask(genesis: &Digest, rounds: u32, send: &mut dyn FnMut(Command)) {
         send(asked(Request::Admit(added)));
     }
     let text = text(genesis, rounds);
-    let plan = ledger::digest::sha256(text.as_bytes());
+    let parsed = Plan::parse(text.as_bytes()).expect("a plan");
+    let plan = parsed.digest();
     send(asked(Request::Propose(text.into_bytes())));
     for bank in &banks {
         let approval = Approval { institution: bank.name.clone(), plan };
@@ -130,8 +141,14 @@ fn ask(genesis: &Digest, rounds: u32, send: &mut dyn FnMut(Command)) {
     }
     // Genesis, the members, the plan and its signatures stand before it.
     let run = RunId::derive(&plan, 2 + 2 * BANKS as u64);
-    let model = |index| NewModel { run, theta: digest("theta", index, 0), master: Digest::ZERO };
-    send(asked(Request::Begin(model(0))));
+    // Everybody sends zeros: so every model is the first one, and an auditor can replay them all.
+    let zeros = vec![0; 4 * parsed.contribution_dimension()];
+    let sum = vec![0; 8 * parsed.contribution_dimension()];
+    let weights = initial_weights(parsed.layout(), &parsed.text().model.initialization);
+    let master = Master::new(weights, &parsed.text().optimizer);
+    let (theta, master) = (master.theta_bytes(), master.to_bytes());
+    let model = NewModel { run, theta: sha256(&theta), master: sha256(&master) };
+    send(with(Request::Begin(model), &[&theta, &master, &zeros, &sum]));
     let charge = Charge::new(8.0, 0.05, TaskChange::Content).expect("in range");
     for round in 0..rounds {
         for (bank, number) in banks.iter().zip(0..) {
@@ -139,9 +156,9 @@ fn ask(genesis: &Digest, rounds: u32, send: &mut dyn FnMut(Command)) {
                 run,
                 round,
                 plan,
-                model: model(round).theta,
+                model: model.theta,
                 institution: bank.name.clone(),
-                vector: digest("vector", round, number),
+                vector: sha256(&zeros),
                 ledger_head: digest("head", round, number),
                 charge,
             };
@@ -151,8 +168,8 @@ fn ask(genesis: &Digest, rounds: u32, send: &mut dyn FnMut(Command)) {
         send(asked(Request::Close {
             round,
             survivors: banks.iter().map(|bank| bank.name.clone()).collect(),
-            aggregate: digest("sum", round, 0),
-            model: model(round + 1),
+            aggregate: sha256(&sum),
+            model,
         }));
     }
 }
