@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 use ledger::record::{Body, Fault, Leaf};
 use ledger::time::Timestamp;
 use round::decide::{Work, wake, work};
+use round::{Violation, apply};
 
 use crate::support::*;
 
@@ -624,4 +625,45 @@ fn keys_change_between_runs_with_the_consent_of_those_before() {
     let brought = consortium.log_keys.iter().last().and_then(|(index, _)| index).unwrap();
     assert_eq!(consortium.log_keys.at(brought).key, consortium.genesis.log_key);
     assert_ne!(consortium.log_keys.at(brought + 1).key, consortium.genesis.log_key);
+}
+
+#[test]
+fn a_key_of_the_log_follows_only_from_its_key_to_one_that_is_new_over_what_there_is() {
+    let mut world = World::running();
+    world.play(&[(1, abandon())]);
+    let (state, size) = (world.state.clone(), world.state.size);
+    let all = [A, B, C];
+    let follows = |log_key| {
+        let at = Timestamp::from_millis(2_000);
+        apply(state.clone(), &resign(at, Body::LogKey(log_key)))
+    };
+    assert!(follows(handed_over([&KEYS.log, &KEYS.next_log], &all, size, false)).is_ok());
+    for (wrong, what) in [
+        (handed_over([&KEYS.next, &KEYS.next_log], &all, size, false), "log_key.old_key"),
+        (handed_over([&KEYS.log, &KEYS.log], &all, size, false), "log_key.new_key"),
+        (handed_over([&KEYS.log, KEYS.record(A)], &all, size, false), "log_key.new_key"),
+        (handed_over([&KEYS.log, &KEYS.next_log], &all, size + 1, false), "log_key.size"),
+        (handed_over([&KEYS.log, &KEYS.next_log], &all, 0, false), "log_key.size"),
+    ] {
+        let refused = follows(wrong).unwrap_err();
+        assert_eq!(refused, Violation::Field { field: what });
+    }
+}
+
+#[test]
+fn a_round_that_is_opened_while_the_run_is_paused_does_not_follow() {
+    let mut world = World::running();
+    world.play(&[
+        (2, pause(true)),
+        (4, contribute(A)),
+        (5, contribute(B)),
+        (6, contribute(C)),
+        (7, close(0, &[A, B, C])),
+    ]);
+    let paused = world.state.clone();
+    world.play(&[(8, pause(false))]);
+    let opened = world.leaves.last().unwrap();
+    assert!(matches!(opened.body(), Body::RoundOpened(_)));
+    let refused = apply(paused, opened).unwrap_err();
+    assert_eq!(refused, Violation::Paused(world.newest_run()));
 }

@@ -25,12 +25,12 @@ pub(crate) const STRANGER: &str = "weasel";
 
 pub(crate) struct Keys {
     pub(crate) operator: SigningKey,
-    log: SigningKey,
+    pub(crate) log: SigningKey,
     record: BTreeMap<&'static str, SigningKey>,
     cosign: BTreeMap<&'static str, SigningKey>,
     /// What a member changes its record key to, and what the log does.
-    next: SigningKey,
-    next_log: SigningKey,
+    pub(crate) next: SigningKey,
+    pub(crate) next_log: SigningKey,
 }
 
 pub(crate) static KEYS: LazyLock<Keys> = LazyLock::new(|| {
@@ -116,16 +116,26 @@ pub(crate) fn decision(name: &str, number: u32) -> Decision {
 
 /// A change of the log's key that these banks sign; the old key does too, unless it is lost.
 pub(crate) fn log_key(signers: &[&str], size: u64, lost: bool) -> LogKey {
+    handed_over([&KEYS.log, &KEYS.next_log], signers, size, lost)
+}
+
+/// The same from one key to another, both of which sign.
+pub(crate) fn handed_over(
+    [old, new]: [&SigningKey; 2],
+    signers: &[&str],
+    size: u64,
+    lost: bool,
+) -> LogKey {
     let change = LogKeyChange {
-        old_key: KEYS.log.public(),
-        new_key: KEYS.next_log.public(),
+        old_key: old.public(),
+        new_key: new.public(),
         anchor: Head { size, root: sha256(b"root") },
         reason: Text::new("yearly").expect("a short text"),
     };
     let sign = |key: &SigningKey| change.sign(key, &GENESIS);
     LogKey {
-        key_proof: sign(&KEYS.next_log),
-        handover: (!lost).then(|| sign(&KEYS.log)),
+        key_proof: sign(new),
+        handover: (!lost).then(|| sign(old)),
         approvals: signers.iter().map(|n| (institution(n), sign(KEYS.record(n)))).collect(),
         change: change.clone(),
     }
