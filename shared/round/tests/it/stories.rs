@@ -1,7 +1,7 @@
 //! The protocol, told. Times are seconds; deadlines are 20 s, extensions 10 s, at most two.
 
 use insta::assert_snapshot;
-use ledger::record::{Body, Fault, Leaf};
+use ledger::record::{Body, Fault, Leaf, Member};
 use ledger::time::Timestamp;
 use round::decide::{Work, wake, work};
 use round::{Violation, apply};
@@ -666,4 +666,13 @@ fn a_round_that_is_opened_while_the_run_is_paused_does_not_follow() {
     assert!(matches!(opened.body(), Body::RoundOpened(_)));
     let refused = apply(paused, opened).unwrap_err();
     assert_eq!(refused, Violation::Paused(world.newest_run()));
+}
+
+#[test]
+fn a_change_to_the_same_keys_does_not_follow() {
+    let mut world = World::running();
+    world.play(&[(1, abandon())]);
+    let same = Body::Member(Member::Rotated(unchanged(A)));
+    let refused = apply(world.state, &resign(Timestamp::from_millis(2_000), same)).unwrap_err();
+    assert_eq!(refused, Violation::Field { field: "member_rotated.keys" });
 }

@@ -108,6 +108,12 @@ pub(crate) fn rotated(name: &str) -> MemberRotated {
     MemberRotated::prove(keys, KEYS.record(name), &KEYS.next, cosign, &GENESIS)
 }
 
+/// A change to the keys that the member has.
+pub(crate) fn unchanged(name: &str) -> MemberRotated {
+    let (record, cosign) = (KEYS.record(name), KEYS.cosign.get(name).expect("a name"));
+    MemberRotated::prove(member(name).keys, record, record, cosign, &GENESIS)
+}
+
 /// What a member decides, when it has decided `number` times before.
 pub(crate) fn decision(name: &str, number: u32) -> Decision {
     let text = Text::new("limits follow the new model").expect("a short text");
