@@ -7,7 +7,7 @@ mod world;
 
 pub(crate) use keys::{
     A, AUDITOR, B, C, D, GENESIS, KEYS, STRANGER, decision, genesis, handed_over, institution,
-    log_key, member, rotated,
+    log_key, member, rotated, unchanged,
 };
 pub(crate) use mutate::{forged, mutations, resign};
 pub(crate) use script::*;
