@@ -104,10 +104,21 @@ fn carry_out(options: &Options) -> Outcome {
             told(state, &command, |_| format!("run {run}: models from {from} on are withdrawn\n"))
         }
         Action::LogKey { action } => log_key_command(state, action),
+        Action::Prune { rehearse } => prune(state, *rehearse),
         Action::Stop {} => told(state, &Command::Stop {}, |_| "stopping\n".to_owned()),
         Action::Export { directory } => export(state, directory),
         Action::Plan { action } => plan_command(state, action),
     }
+}
+
+/// Only of a closed log: nobody reads what is erased.
+fn prune(state: &Path, rehearse: bool) -> Outcome {
+    Directory::at(state).settings()?;
+    let (mut log, blobs) = store::open(state).map_err(|error| Error::storage(&error))?;
+    let pruned = crate::prune::prune(&mut log, &blobs, rehearse)?;
+    let word = if rehearse { "would be erased" } else { "are erased" };
+    let text = format!("{} contributions of {} bytes {word}\n", pruned.vectors, pruned.bytes);
+    Ok((text, json!({ "vectors": pruned.vectors, "bytes": pruned.bytes, "erased": !rehearse })))
 }
 
 /// Through the daemon if it runs, else from the closed log.

@@ -21,6 +21,7 @@ mod library;
 mod log_keys;
 mod metrics;
 pub mod plan;
+mod prune;
 pub mod recovery;
 mod run_metrics;
 mod sequencer;

@@ -268,6 +268,38 @@ async fn members_decide_and_the_operator_pauses_and_recalls() {
     assert!(report.verified, "{:?}", report.finding);
 }
 
+#[tokio::test]
+async fn contributions_are_kept_for_as_many_rounds_as_the_plan_says() {
+    let consortium = Consortium::start().await;
+    let banks = members(&consortium).await;
+    let text = plans::text(&consortium.genesis, &NAMES, 4);
+    let text = text.replace("keep_contributions_rounds = 4", "keep_contributions_rounds = 3");
+    let plan = consortium.propose(&text).await;
+    for bank in &banks {
+        bank.approve(plan).await;
+    }
+    let nodes: Vec<_> = banks.iter().map(|b| Daemon::start("client", b.state.root())).collect();
+    until(async || consortium.finished().await.then_some(())).await;
+    drop(nodes);
+    let operator = consortium.path("coordinator");
+    let running = told("coordinator", &operator, &["prune"]).unwrap_err();
+    assert!(running.contains("another process"), "{running}");
+    told("coordinator", &operator, &["stop"]).unwrap();
+    until(async || told("coordinator", &operator, &["prune", "--rehearse"]).ok()).await;
+    let whole = consortium.path("whole");
+    told("coordinator", &operator, &["export", whole.to_str().unwrap()]).unwrap();
+    assert!(audit(&whole, consortium.genesis, []).verified, "a rehearsal erases nothing");
+    let said = told("coordinator", &operator, &["prune"]).unwrap();
+    assert_eq!(said, "3 contributions of 24 bytes are erased");
+    let again = told("coordinator", &operator, &["prune"]).unwrap();
+    assert_eq!(again, "0 contributions of 0 bytes are erased");
+    let pruned = consortium.path("pruned");
+    told("coordinator", &operator, &["export", pruned.to_str().unwrap()]).unwrap();
+    let states: Vec<_> = banks.iter().map(|bank| bank.state.root()).collect();
+    let finding = audit(&pruned, consortium.genesis, states).finding.unwrap();
+    assert_eq!(finding.kind.exit_code(), 9, "{finding}");
+}
+
 fn key(operator: &Path, name: &str) -> ledger::signing::SigningKey {
     let pem = std::fs::read_to_string(operator.join(format!("keys/{name}.pem"))).unwrap();
     let pkcs8 = ledger::signing::Pkcs8::from_pem(&pem).unwrap();

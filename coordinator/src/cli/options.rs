@@ -132,6 +132,12 @@ pub(super) enum Action {
         #[command(subcommand)]
         action: LogKeyAction,
     },
+    /// Erase contributions of rounds that lie further back than their plan asks to keep; the coordinator must be stopped.
+    Prune {
+        /// Say what would be erased, and erase nothing.
+        #[arg(long)]
+        rehearse: bool,
+    },
     /// Write what an auditor gets to a new directory.
     Export {
         /// Where; it must not exist yet.

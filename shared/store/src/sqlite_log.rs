@@ -79,6 +79,16 @@ impl SqliteLog {
         Ok(log)
     }
 
+    /// Erases a small blob. One that is not there is no error.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Sqlite`] if the database cannot be written.
+    pub fn remove_blob(&mut self, digest: &Digest) -> Result<(), StoreError> {
+        self.connection.execute("DELETE FROM blob WHERE digest = ?1", [digest.as_bytes()])?;
+        Ok(())
+    }
+
     /// The count of fsyncs, shared with the log.
     pub const fn syncs(&self) -> &Syncs {
         &self.syncs
