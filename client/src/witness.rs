@@ -107,8 +107,10 @@ impl Witness {
             self.newest = Some(checkpoint.clone());
         }
         // Only here: what is cosigned is durable.
-        let cosignature =
-            checkpoint.cosign(&mirror.keys().newest(), &self.name, key, now.as_millis() / 1000);
+        let log = mirror.keys().newest();
+        let cosignature = checkpoint
+            .cosign(&log, &self.name, key, now.as_millis() / 1000)
+            .map_err(|error| ClientError::Internal(error.to_string()))?;
         Ok(Some(Handed { size: checkpoint.head().size, line: cosignature.line().to_string() }))
     }
 }

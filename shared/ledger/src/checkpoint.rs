@@ -75,6 +75,9 @@ pub enum CheckpointError {
     /// A cosignature under this witness's name and id does not verify, or is there twice.
     #[error("expected one valid cosignature by {0}, got another or one that does not verify")]
     BadCosignature(String),
+    /// No cosignature can have been made then.
+    #[error("expected a time from 1 to 2^63 - 1 seconds since the Unix epoch, got {0}")]
+    Time(u64),
     /// The log's origin cannot be a key name.
     #[error(transparent)]
     Key(#[from] VerifierKeyError),

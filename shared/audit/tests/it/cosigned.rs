@@ -11,7 +11,7 @@ fn cosigned(export: &Export, name: &str, key: &SigningKey) -> String {
     let log = LogIdentity { genesis: HONEST.genesis(), key: KEYS.log.public() };
     let note = SignedCheckpoint::open(&text, &log).expect("a checkpoint");
     let witness = witness_key(&log.genesis, name, key.public()).expect("a name");
-    let line = note.cosign(&log, &witness, key, 1_700_000_000);
+    let line = note.cosign(&log, &witness, key, 1_700_000_000).expect("a time");
     note.with_cosignature(&log, &witness, line.line()).expect("a cosignature").text().to_owned()
 }
 
