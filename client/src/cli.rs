@@ -49,6 +49,10 @@ fn execute(arguments: Arguments) -> Result<Output, ClientError> {
             crate::run(&state)?;
             Ok(Output::new(json!({}), "the node has ended"))
         }
+        Command::Witness {} => {
+            crate::witness::daemon::run(&state)?;
+            Ok(Output::new(json!({}), "the witness has ended"))
+        }
         Command::Join { invitation } => commands::join(&state, &invitation),
         Command::Status {} => commands::status(&state),
         Command::Stop { reason } => commands::stop(&state, &reason),

@@ -4,6 +4,8 @@
 //! line, the newest at the end. It lies beside the copy of the log and not in it: a copy that is fetched anew, or put back, must still
 //! extend the newest. A checkpoint is durable there before its cosignature leaves, so a line without its end was never cosigned.
 
+pub mod daemon;
+
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;

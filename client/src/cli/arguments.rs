@@ -29,6 +29,8 @@ pub(super) enum Command {
     },
     /// Run the node until it is told to end.
     Run {},
+    /// Follow the log, verify and cosign, and do nothing else, until it is told to end. Needs no policy and no rows: for auditors.
+    Witness {},
     /// Where the node stands.
     Status {},
     /// Release nothing from here on, across restarts, until `resume`.

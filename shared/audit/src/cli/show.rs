@@ -20,12 +20,15 @@ pub(super) fn report(report: &Report) -> String {
     if let Some(genesis) = &report.genesis {
         line(&mut text, format_args!("genesis      {genesis}"));
     }
-    if report.runs.is_empty() {
+    if report.runs.is_empty() && report.finding.is_some() {
         return text;
     }
     line(&mut text, format_args!("records      {}", report.records));
     line(&mut text, format_args!("cosigned by  {}", witnesses(&report.cosigned_by)));
     line(&mut text, format_args!("receipts     {}", report.receipts));
+    if report.runs.is_empty() {
+        return text;
+    }
     line(&mut text, format_args!("models       {} replayed bit for bit", report.models_replayed));
     let runs = report.runs.iter().map(run).collect();
     list(&mut text, "runs", runs);
