@@ -84,6 +84,9 @@ fn execute(arguments: Arguments) -> Result<Output, ClientError> {
         Command::Decide { text, about } => {
             commands::governance::decide(&state, &text, about.as_deref())
         }
+        Command::ReportContradiction { file } => {
+            commands::governance::report_contradiction(&state, &file)
+        }
         Command::RotateKeys { only } => {
             let is = |key| only.is_empty() || only.contains(&key);
             let which = Which {

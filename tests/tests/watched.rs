@@ -10,6 +10,8 @@ use conformance::member::Member;
 use conformance::plans;
 use conformance::program::{Daemon, auditor, run};
 use conformance::raw::Raw;
+use ledger::checkpoint::Contradiction;
+use ledger::record::{Canonical as _, Contradicted};
 use serde_json::Value;
 
 /// Exit code and printed JSON of a command of the client's program.
@@ -146,12 +148,79 @@ async fn forked(more: usize, watch_as: &str) {
         std::fs::write(&changed, proof.replacen(old, new, 1)).unwrap();
         assert_eq!(check(&changed).0, 6, "{old}");
     }
+    on_record(&consortium, watching, &file).await;
     // It does not begin again until somebody has looked.
     witness.kill_and_restart();
     assert_eq!(ended(&mut witness).await, 6);
     assert!(watching.state.path("tampered.json").exists());
     let kept = std::fs::read_to_string(watching.state.path("cosigned.log")).unwrap();
     assert_eq!(kept.lines().count(), 1, "nothing of the other history was cosigned: {kept}");
+}
+
+/// Whoever was shown the other history has the file; a member whose copy goes on puts it on record, where it stands for all.
+async fn on_record(consortium: &Consortium, victim: &Member, file: &Path) {
+    let report = |member: &Member, file: &Path| {
+        client(member, &["report-contradiction", file.to_str().unwrap()])
+    };
+    assert_eq!(report(victim, file).0, 6, "its own copy is of the other history");
+    let crow = Member::join(consortium, "crow", "auditor").await;
+    let (code, said) = report(&crow, file);
+    assert_eq!((code, &said["data"]["by"]), (0, &Value::from("crow")), "{said}");
+    let jay = Member::join(consortium, "jay", "auditor").await;
+    let (code, again) = report(&jay, file);
+    assert_eq!(code, 0, "{again}");
+    assert_eq!(again["data"], said["data"], "once a pair, as it was handed in first");
+
+    // A file that convicts nobody is not sent, and a report in another's name not taken.
+    let text = std::fs::read_to_string(file).unwrap();
+    let useless = crow.state.path("useless.json");
+    std::fs::write(&useless, text.replacen("counterfoil/", "counterfoil-", 1)).unwrap();
+    assert_eq!(report(&crow, &useless).0, 64);
+    assert_eq!(report(&crow, Path::new("nowhere.json")).0, 64);
+    let shown = Contradiction::from_text(&text).unwrap();
+    let found = Contradicted::hand_in(crow.institution(), &shown).unwrap();
+    let sign = |member: &Member, found: &Contradicted| {
+        let key = &member.keys.record;
+        let signature = key.sign_body(Contradicted::TYPE, &consortium.genesis, &found.encode());
+        signature.as_bytes().to_vec()
+    };
+    let connection = jay.connect().await.unwrap();
+    let refused = connection.report_contradiction(found.encode(), sign(&crow, &found)).await;
+    assert!(refused.unwrap_err().to_string().contains("another institution"));
+    let mut honest = Contradicted { institution: jay.institution(), ..found };
+    honest.larger.head.size += 1;
+    let refused = connection.report_contradiction(honest.encode(), sign(&jay, &honest)).await;
+    assert!(refused.is_err(), "the heads are not those that were signed");
+
+    let log = consortium.path("reported");
+    let told = client(&crow, &["fetch", log.to_str().unwrap()]);
+    assert_eq!(told.0, 0, "{}", told.1);
+    let genesis = consortium.genesis.to_string();
+    let (code, text) = audit(&[
+        "verify".as_ref(),
+        log.as_os_str(),
+        "--genesis".as_ref(),
+        genesis.as_ref(),
+        "--json".as_ref(),
+    ]);
+    let verified: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(code, 0, "{text}");
+    let convicted = &verified["data"]["convicted_log_keys"];
+    assert_eq!(convicted[0]["leaf"], said["data"]["leaf"], "{verified}");
+    assert_eq!(convicted[0]["log_key"], said["data"]["log_key"]);
+    let leaf = said["data"]["leaf"].as_u64().unwrap();
+    let page = async |path: &str| Raw::member(&crow).await.unwrap().get(path).await.text();
+    // Pages are a moment behind the log.
+    let key = said["data"]["log_key"].as_str().unwrap();
+    until(async || {
+        let health: Value = serde_json::from_str(&page("/health.json").await).unwrap();
+        let sections = health["sections"].as_array().unwrap();
+        let of = sections.iter().find(|section| section["name"] == "contradictions").unwrap();
+        (of["rows"][0]["log_key"] == key).then_some(())
+    })
+    .await;
+    let record = page(&format!("/evidence/{leaf}.json")).await;
+    assert!(record.contains(key) && record.contains("larger_root"), "{record}");
 }
 
 #[tokio::test]

@@ -70,6 +70,11 @@ pub(super) enum Command {
         #[arg(long, value_name = "SHA-256")]
         about: Option<String>,
     },
+    /// Put on record that the log's key signed two histories, from a file that a node, a witness or an auditor wrote.
+    ReportContradiction {
+        /// The file: contradiction.json.
+        file: PathBuf,
+    },
     /// Change this member's keys, on record and here; between runs, and the node must be at rest. A change that was begun is finished.
     RotateKeys {
         /// Change these alone, not all three.

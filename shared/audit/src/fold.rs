@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ledger::record::{Body, Closed, Institution, Leaf};
+use ledger::record::{Body, Closed, Contradicted, Institution, Leaf};
 use round::{State, Violation, apply};
 
 use crate::account::{self, Account, Accountant, Certificates};
 use crate::blobs::Blobs;
 use crate::finding::{Finding, Kind};
 use crate::replay::Replay;
-use crate::report::{Conviction, Report, RoundMetrics};
+use crate::report::{ConvictedLogKey, Conviction, Report, RoundMetrics};
 
 /// The state of the consortium and all that is reported of it.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(crate) struct Fold {
     runs: Vec<Account>,
     models_replayed: u64,
     evidence: Vec<Conviction>,
+    contradictions: Vec<(u64, Contradicted)>,
 }
 
 impl Fold {
@@ -31,6 +32,7 @@ impl Fold {
             runs: Vec::new(),
             models_replayed: 0,
             evidence: Vec::new(),
+            contradictions: Vec::new(),
         }
     }
 
@@ -105,7 +107,8 @@ impl Fold {
             | Body::Paused(_)
             | Body::Recalled(_)
             | Body::Decision(_)
-            | Body::LogKey(_) => {}
+            | Body::LogKey(_)
+            | Body::Contradiction(_) => {}
         }
         Ok(())
     }
@@ -123,6 +126,9 @@ impl Fold {
                 leaf: index,
             });
         }
+        if let Body::Contradiction(found) = body {
+            self.contradictions.push((index, found.clone()));
+        }
         // Runs follow each other, so every such record is about the last one.
         let Some(account) = self.runs.last_mut() else { return };
         account.take(body);
@@ -137,6 +143,16 @@ impl Fold {
         report.shared = account::shared(&report.totals);
         report.models_replayed = self.models_replayed;
         report.evidence = self.evidence;
+        let newest = self.state.consortium.as_ref().map(|c| c.log_keys.newest().key);
+        let convicted = |(leaf, found): (u64, Contradicted)| ConvictedLogKey {
+            log_key: found.log_key.to_string(),
+            signs_now: newest == Some(found.log_key),
+            smaller: found.smaller.head.size,
+            larger: found.larger.head.size,
+            by: found.institution.to_string(),
+            leaf,
+        };
+        report.convicted_log_keys = self.contradictions.into_iter().map(convicted).collect();
         Ok(())
     }
 }

@@ -34,8 +34,27 @@ pub struct Report {
     pub shared: Vec<Shared>,
     /// Which members the log convicts of what.
     pub evidence: Vec<Conviction>,
+    /// Which keys of this log signed other histories beside it, as its members put on record.
+    pub convicted_log_keys: Vec<ConvictedLogKey>,
     /// What is wrong; none if nothing is.
     pub finding: Option<Finding>,
+}
+
+/// Two heads that exclude each other, signed by one key of the log.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ConvictedLogKey {
+    /// The key, in hex.
+    pub log_key: String,
+    /// Whether it signs the log still.
+    pub signs_now: bool,
+    /// How many records the smaller head has.
+    pub smaller: u64,
+    /// How many the larger has.
+    pub larger: u64,
+    /// Who put it on record.
+    pub by: String,
+    /// The leaf.
+    pub leaf: u64,
 }
 
 /// One run.

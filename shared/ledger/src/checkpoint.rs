@@ -20,6 +20,7 @@ use thiserror::Error;
 use crate::digest::Digest;
 use crate::signing::{Algorithm, PublicKey, Signature, SigningKey, VerifierKey, VerifierKeyError};
 use crate::tree::Head;
+pub(crate) use contradiction::excluding;
 pub use contradiction::{
     CONTRADICTION_BYTES_MAX, CONTRADICTION_SCHEMA, CompareError, Contradiction, ContradictionError,
     Convicted, Path as ConsistencyPath,
@@ -151,6 +152,21 @@ impl SignedCheckpoint {
         Ok(Self { head, text: text.to_owned(), own: line.clone(), others })
     }
 
+    /// The checkpoint of `head` with a signature of the log `identity` that was made elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::BadSignature`] if it does not verify.
+    pub fn restore(
+        identity: &LogIdentity,
+        head: Head,
+        signature: &Signature,
+    ) -> Result<Self, CheckpointError> {
+        let verifier = identity.verifier_key()?;
+        let line = NoteSignature::new(verifier.name(), verifier.id(), signature.as_bytes());
+        Self::open(&format!("{}\n{line}\n", body_text(&identity.origin(), &head)), identity)
+    }
+
     /// The head that was signed.
     pub const fn head(&self) -> Head {
         self.head
@@ -159,6 +175,11 @@ impl SignedCheckpoint {
     /// The exact text.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The log's own signature.
+    pub const fn own_signature(&self) -> &NoteSignature {
+        &self.own
     }
 
     /// The signature lines that are not the log's. Nothing about them was verified.

@@ -8,7 +8,9 @@ use super::account::{Calibrated, Curve, Loss, Priced};
 use super::plan::{Lifetime, Price};
 use crate::finding::{Finding, Kind};
 use crate::population::{ChargedRun, EnrolledIn, PopulationReport};
-use crate::report::{InstitutionReport, Report, RunReport, RunStatus, Shared, Total};
+use crate::report::{
+    ConvictedLogKey, InstitutionReport, Report, RunReport, RunStatus, Shared, Total,
+};
 use crate::rounded::{down, up};
 
 /// How many lines each list may take.
@@ -26,6 +28,14 @@ pub(super) fn report(report: &Report) -> String {
     line(&mut text, format_args!("records      {}", report.records));
     line(&mut text, format_args!("cosigned by  {}", witnesses(&report.cosigned_by)));
     line(&mut text, format_args!("receipts     {}", report.receipts));
+    let contradictions = report.convicted_log_keys.iter().map(|of| {
+        let still = if of.signs_now { "; it signs this log still" } else { "" };
+        let ConvictedLogKey { log_key, smaller, larger, by, leaf, .. } = of;
+        format!(
+            "{log_key}: heads of {smaller} and {larger} records, from {by} (leaf {leaf}){still}"
+        )
+    });
+    list(&mut text, "a key of this log signed two histories", contradictions.collect());
     if report.runs.is_empty() {
         return text;
     }
