@@ -8,6 +8,7 @@
 //! | `c2sp/notes.rs` | verifier keys, checkpoints, cosignatures |
 //! | `c2sp/tiles.rs` | tiles, entry bundles, proofs read from tiles alone |
 //! | `c2sp/sigsum.rs` | a log of another kind with real witnesses |
+//! | `c2sp/policy.rs` | trust policies |
 //! | `c2sp/vectors.rs` | known answers of others |
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
@@ -15,6 +16,8 @@
 mod notes;
 #[path = "c2sp/oracle.rs"]
 mod oracle;
+#[path = "c2sp/policy.rs"]
+mod policy;
 #[path = "c2sp/sigsum.rs"]
 mod sigsum_log;
 #[path = "c2sp/tiles.rs"]

@@ -22,6 +22,8 @@ pub struct Report {
     pub anchored: bool,
     /// Which members cosigned the checkpoint of the export.
     pub cosigned_by: Vec<String>,
+    /// What the auditor's policy asks for, if one was given.
+    pub quorum: Option<Quorum>,
     /// How many receipts were found in the log.
     pub receipts: u64,
     /// The runs, in the order in which they were started.
@@ -38,6 +40,15 @@ pub struct Report {
     pub convicted_log_keys: Vec<ConvictedLogKey>,
     /// What is wrong; none if nothing is.
     pub finding: Option<Finding>,
+}
+
+/// Whether those have cosigned whom the auditor's policy asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Quorum {
+    /// Whether they are enough.
+    pub met: bool,
+    /// The names under which the policy's witnesses cosigned.
+    pub cosigned_by: Vec<String>,
 }
 
 /// Two heads that exclude each other, signed by one key of the log.

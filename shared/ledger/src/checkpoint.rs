@@ -12,6 +12,7 @@ mod contradiction;
 mod cosignature;
 mod keys;
 mod note;
+mod policy;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -29,6 +30,7 @@ pub use cosignature::{Cosignature, witness_key};
 pub use keys::LogKeys;
 use note::Note;
 pub use note::NoteSignature;
+pub use policy::{POLICY_BYTES_MAX, Policy, PolicyError};
 
 /// The most bytes a checkpoint may have: room for hundreds of cosignatures.
 pub const CHECKPOINT_BYTES_MAX: usize = 64 * 1024;

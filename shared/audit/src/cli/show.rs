@@ -27,6 +27,10 @@ pub(super) fn report(report: &Report) -> String {
     }
     line(&mut text, format_args!("records      {}", report.records));
     line(&mut text, format_args!("cosigned by  {}", witnesses(&report.cosigned_by)));
+    if let Some(quorum) = report.quorum.as_ref().filter(|quorum| quorum.met) {
+        let by = witnesses(&quorum.cosigned_by);
+        line(&mut text, format_args!("policy       met by {by}"));
+    }
     line(&mut text, format_args!("receipts     {}", report.receipts));
     let contradictions = report.convicted_log_keys.iter().map(|of| {
         let still = if of.signs_now { "; it signs this log still" } else { "" };
