@@ -49,6 +49,10 @@ fn execute(arguments: Arguments) -> Result<Output, ClientError> {
             crate::run(&state)?;
             Ok(Output::new(json!({}), "the node has ended"))
         }
+        Command::Witness {} => {
+            crate::witness::daemon::run(&state)?;
+            Ok(Output::new(json!({}), "the witness has ended"))
+        }
         Command::Join { invitation } => commands::join(&state, &invitation),
         Command::Status {} => commands::status(&state),
         Command::Stop { reason } => commands::stop(&state, &reason),
@@ -79,6 +83,9 @@ fn execute(arguments: Arguments) -> Result<Output, ClientError> {
         }
         Command::Decide { text, about } => {
             commands::governance::decide(&state, &text, about.as_deref())
+        }
+        Command::ReportContradiction { file } => {
+            commands::governance::report_contradiction(&state, &file)
         }
         Command::RotateKeys { only } => {
             let is = |key| only.is_empty() || only.contains(&key);

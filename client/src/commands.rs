@@ -17,8 +17,8 @@ pub use fetch::fetch;
 pub use model::{adapt, evaluate};
 pub use redteam::redteam;
 use serde_json::json;
-use wire::Invitation;
 use wire::tls::system_clock;
+use wire::{Invitation, Role};
 
 use crate::cli::Output;
 use crate::control::{Answer, Command, call};
@@ -46,13 +46,14 @@ pub fn join(state: &Path, invitation: &str) -> Result<Output, ClientError> {
         "name": joined.genesis().name.as_str(),
         "endpoint": joined.endpoint(),
     });
-    let text = format!(
-        "{} has joined {} ({genesis}) as {}; write policy.toml and data.toml in {}",
-        joined.institution(),
-        joined.genesis().name,
-        joined.role(),
-        state.root().display()
-    );
+    let root = state.root().display();
+    let next = if joined.role() == Role::Bank {
+        format!("write policy.toml and data.toml in {root}")
+    } else {
+        format!("counterfoil-client --state {root} witness")
+    };
+    let (institution, name, role) = (joined.institution(), &joined.genesis().name, joined.role());
+    let text = format!("{institution} has joined {name} ({genesis}) as {role}; {next}");
     Ok(Output::new(data, text))
 }
 

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ClientError;
 use crate::population::LedgerReport;
 use crate::receipts::Verified;
 use crate::state_dir::StateDir;
+use crate::{ClientError, Exit};
 
 /// A command to the daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +118,11 @@ pub async fn call(state: &StateDir, command: &Command) -> Result<Option<Answer>,
         }
         Err(error) => Err(error),
     }
+}
+
+/// The answer to a line that is no command.
+pub(crate) fn refuse(why: String) -> Answer {
+    Answer::Failed { exit_code: Exit::Usage.code(), message: why }
 }
 
 /// Where the daemon's socket is.

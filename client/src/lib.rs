@@ -21,6 +21,7 @@ pub mod data;
 pub mod error;
 pub mod evaluate;
 pub mod exit;
+pub mod follower;
 pub mod join;
 pub mod joined;
 pub mod keys;

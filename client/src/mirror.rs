@@ -11,12 +11,12 @@ mod error;
 mod facts;
 mod tampered;
 
-use ledger::checkpoint::{LogIdentity, LogKeys, SignedCheckpoint, witness_key};
+use ledger::checkpoint::{Contradiction, LogIdentity, LogKeys, SignedCheckpoint, witness_key};
 use ledger::log_store::{AppendError, LogStore};
 use ledger::receipt::Receipt;
 use ledger::record::{Body, Institution, Leaf, LeafBytes};
 use ledger::signing::PublicKey;
-use ledger::tree::{Frontier, Head, ProofError, inclusion_proof, leaf_hash, root_at};
+use ledger::tree::{Frontier, HashSource, Head, ProofError, inclusion_proof, leaf_hash, root_at};
 
 pub use error::MirrorError;
 pub use facts::{Facts, OpenRound, OwnAccepted};
@@ -298,7 +298,24 @@ impl<S: LogStore> Mirror<S> {
     fn contradicted<E>(&self, reason: &str, checkpoint: &SignedCheckpoint) -> MirrorError<E> {
         let ours = self.checkpoint.as_ref().map(|kept| kept.text().to_owned());
         let theirs = Some(checkpoint.text().to_owned());
-        MirrorError::Tampered(Box::new(Tampered::new(reason, self.head(), ours, theirs)))
+        let tampered = Tampered::new(reason, self.head(), ours, theirs);
+        MirrorError::Tampered(Box::new(
+            tampered.proved_by(self.convicting(checkpoint, &self.store)),
+        ))
+    }
+
+    /// What convicts the log's key of `other` beside the newest checkpoint of the copy, if that is so and `tree` is the one under the
+    /// larger of the two.
+    pub(crate) fn convicting<T: HashSource>(
+        &self,
+        other: &SignedCheckpoint,
+        tree: &T,
+    ) -> Option<Contradiction> {
+        let genesis = self.store.leaf(0).ok()??;
+        let ours = self.checkpoint.as_ref()?;
+        let found = Contradiction::between(&genesis, ours, other, tree).ok()??;
+        // A later key of the log is not convicted by a file that begins with the first.
+        found.verify().is_ok().then_some(found)
     }
 }
 

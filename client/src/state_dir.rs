@@ -10,6 +10,7 @@
 //! receipts/         one file for each acknowledged release
 //! cosigned.log      which checkpoints the node has cosigned
 //! tampered.json     why nothing is released any more; only an operator removes it
+//! contradiction.json  what convicts the log's key, if that was found: `counterfoil-audit check`
 //! control.sock      how the daemon is controlled
 //! lock              held by the daemon
 //! ```

@@ -4,6 +4,8 @@
 //! line, the newest at the end. It lies beside the copy of the log and not in it: a copy that is fetched anew, or put back, must still
 //! extend the newest. A checkpoint is durable there before its cosignature leaves, so a line without its end was never cosigned.
 
+pub mod daemon;
+
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -107,8 +109,10 @@ impl Witness {
             self.newest = Some(checkpoint.clone());
         }
         // Only here: what is cosigned is durable.
-        let cosignature =
-            checkpoint.cosign(&mirror.keys().newest(), &self.name, key, now.as_millis() / 1000);
+        let log = mirror.keys().newest();
+        let cosignature = checkpoint
+            .cosign(&log, &self.name, key, now.as_millis() / 1000)
+            .map_err(|error| ClientError::Internal(error.to_string()))?;
         Ok(Some(Handed { size: checkpoint.head().size, line: cosignature.line().to_string() }))
     }
 }

@@ -156,6 +156,7 @@ fn consortium(plan: &Arc<Plan>, genesis: Genesis, run: RunId) -> Consortium {
         proposals: BTreeMap::new(),
         run: None,
         ended: BTreeMap::from([(run, ending)]),
+        convicted: BTreeMap::new(),
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub(crate) use blob::Shelf;
 use ledger::checkpoint::NoteSignature;
 use ledger::log_store::BlobStore;
-use ledger::record::{Approval, Canonical, Decision, Institution, Role};
+use ledger::record::{Approval, Canonical, Contradicted, Decision, Institution, Role};
 use ledger::signing::Signature;
 use ledger::time::Timestamp;
 use round::decide::Request as Ask;
@@ -28,7 +28,7 @@ use tonic::{Request, Response, Status, Streaming};
 use wire::proto::{
     ApproveRequest, BlobChunk, ContributeRequest, Coordinator, CosignRequest, CosignResponse,
     DecideRequest, FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse, LogUpdate, Receipt,
-    RenewRequest, RenewResponse, RotateRequest, RotateResponse,
+    RenewRequest, RenewResponse, ReportContradictionRequest, RotateRequest, RotateResponse,
 };
 use wire::tls::PeerCertificate;
 
@@ -145,6 +145,23 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
         let answer = self.sequencer.submit(Ask::Decide(decision, signature), vec![], None).await;
         receipt(answer.map_err(|error| status_of(&error))?.receipt)
     }
+
+    /// Proof against a key of this log. The operator records it against its own key, or a stolen one.
+    async fn record_contradiction(
+        &self,
+        caller: &Caller,
+        request: ReportContradictionRequest,
+    ) -> Result<Receipt, Status> {
+        let found = Contradicted::decode(&request.contradiction)
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        if found.institution != caller.institution {
+            return Err(Status::permission_denied("the report names another institution"));
+        }
+        let signature = signature(&request.signature)?;
+        tracing::warn!(by = %caller.institution, key = %found.log_key, "a key of the log is reported");
+        let answer = self.sequencer.submit(Ask::Report(found, signature), vec![], None).await;
+        receipt(answer.map_err(|error| status_of(&error))?.receipt)
+    }
 }
 
 /// The service as tonic takes it: the operator's commands use the same one.
@@ -207,6 +224,14 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Coordinator for Shared<B> {
     async fn decide(&self, request: Request<DecideRequest>) -> Result<Response<Receipt>, Status> {
         let caller = self.0.member(&request)?;
         self.0.record_decision(&caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn report_contradiction(
+        &self,
+        request: Request<ReportContradictionRequest>,
+    ) -> Result<Response<Receipt>, Status> {
+        let caller = self.0.member(&request)?;
+        self.0.record_contradiction(&caller, request.into_inner()).await.map(Response::new)
     }
 
     async fn cosign(

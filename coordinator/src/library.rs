@@ -44,7 +44,8 @@ impl Library {
             | Body::Paused(_)
             | Body::Recalled(_)
             | Body::Decision(_)
-            | Body::LogKey(_) => return,
+            | Body::LogKey(_)
+            | Body::Contradiction(_) => return,
         };
         let mut shelves = self.shelves.write().unwrap_or_else(PoisonError::into_inner);
         for (digest, shelf) in named {

@@ -12,7 +12,7 @@ pub fn audit<'a>(
     banks: impl IntoIterator<Item = &'a Path>,
 ) -> audit::Report {
     let receipts = banks.into_iter().flat_map(receipts).collect();
-    audit::verify(export, &audit::Options { genesis: Some(genesis), receipts })
+    audit::verify(export, &audit::Options { genesis: Some(genesis), receipts, policy: None })
 }
 
 /// The receipts in a bank's state directory, in order.

@@ -45,8 +45,13 @@ pub struct Daemon {
 impl Daemon {
     /// Starts `counterfoil-sandbox PROGRAM --state STATE run`, its output appended to `STATE.log`.
     pub fn start(program: &str, state: &Path) -> Self {
+        Self::start_as(program, state, "run")
+    }
+
+    /// The same with another command than `run`.
+    pub fn start_as(program: &str, state: &Path, command: &str) -> Self {
         let state_text = state.to_str().unwrap().to_owned();
-        let arguments = [program.to_owned(), "--state".to_owned(), state_text, "run".to_owned()];
+        let arguments = [program.to_owned(), "--state".to_owned(), state_text, command.to_owned()];
         let log = state.with_extension("log");
         let child = spawn(&arguments, &log);
         Self { arguments, log, child }
@@ -71,7 +76,24 @@ impl Daemon {
         self.child.try_wait().unwrap().is_some()
     }
 
-    fn kill(&mut self) {
+    /// Its exit code, once it has ended by itself.
+    pub fn code(&mut self) -> Option<i32> {
+        self.child.try_wait().unwrap()?.code()
+    }
+
+    /// Tells it to end, as a service manager does.
+    pub fn terminate(&self) {
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(told.unwrap().success(), "the daemon must be there");
+    }
+
+    /// What it wrote.
+    pub fn written(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Kills it as a power cut would.
+    pub fn kill(&mut self) {
         // Errors mean that it has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();

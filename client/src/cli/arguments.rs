@@ -29,6 +29,8 @@ pub(super) enum Command {
     },
     /// Run the node until it is told to end.
     Run {},
+    /// Follow the log, verify and cosign, and do nothing else, until it is told to end. Needs no policy and no rows: for auditors.
+    Witness {},
     /// Where the node stands.
     Status {},
     /// Release nothing from here on, across restarts, until `resume`.
@@ -67,6 +69,11 @@ pub(super) enum Command {
         /// SHA-256 of what it is about: a plan, a record or a document.
         #[arg(long, value_name = "SHA-256")]
         about: Option<String>,
+    },
+    /// Put on record that the log's key signed two histories, from a file that a node, a witness or an auditor wrote.
+    ReportContradiction {
+        /// The file: contradiction.json.
+        file: PathBuf,
     },
     /// Change this member's keys, on record and here; between runs, and the node must be at rest. A change that was begun is finished.
     RotateKeys {

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ledger::checkpoint::Contradiction;
 use ledger::digest::Digest;
-use ledger::record::{Body, Canonical, Decision, LogKeyChange, Text};
+use ledger::record::{Body, Canonical, Contradicted, Decision, LogKeyChange, Text};
 use ledger::tree::{ProofError, root_at};
 use serde::Deserialize;
 use serde_json::json;
@@ -61,6 +62,48 @@ pub fn decide(state: &Path, text: &str, about: Option<&str>) -> Result<Output, C
         }
         let text = format!("the decision is leaf {}", proven.index);
         Ok(Output::new(json!({ "leaf": proven.index, "number": number }), text))
+    })
+}
+
+/// Puts on record that the log's key signed two histories.
+///
+/// The log in which it is recorded is verified first, and must go on from what this node has verified.
+///
+/// # Errors
+///
+/// [`ClientError::Usage`] if the file does not convict the key of this log, [`ClientError::Wire`] with the coordinator's reason, or
+/// [`ClientError::Unproven`] if its receipt proves nothing.
+pub fn report_contradiction(state: &Path, file: &Path) -> Result<Output, ClientError> {
+    let usage =
+        |error: &dyn std::fmt::Display| ClientError::Usage(format!("{}: {error}", file.display()));
+    let state = StateDir::open(state)?;
+    let text = read_text(file)?.ok_or_else(|| usage(&"no such file"))?;
+    let shown = Contradiction::from_text(&text).map_err(|error| usage(&error))?;
+    wait(async {
+        let log = VerifiedLog::fetch(&state).await?;
+        let (institution, genesis) =
+            (log.joined.institution().clone(), log.joined.genesis_digest());
+        let found = Contradicted::hand_in(institution, &shown).map_err(|error| usage(&error))?;
+        found.verify(&genesis).map_err(|_| usage(&"it is about another log"))?;
+        let body = found.encode();
+        let signature = log.keys.record.sign_body(Contradicted::TYPE, &genesis, &body);
+        let signature = signature.as_bytes().to_vec();
+        let answer = log.connection.report_contradiction(body, signature).await?;
+        let unproven = |why: String| ClientError::Unproven(format!("the receipt: {why}"));
+        let proven = receipt_of(&answer)?
+            .verify_in::<Body>(&log.mirror.keys())
+            .map_err(|error| unproven(error.to_string()))?;
+        // Somebody else may have handed the same in before.
+        let Body::Contradiction(recorded) = proven.leaf.body() else {
+            return Err(unproven("it is of another record".to_owned()));
+        };
+        if recorded.pair() != found.pair() {
+            return Err(unproven("it is of another contradiction".to_owned()));
+        }
+        let (leaf, by, key) = (proven.index, &recorded.institution, found.log_key.to_string());
+        let text =
+            format!("the contradiction is leaf {leaf}, handed in by {by}: {key} is convicted");
+        Ok(Output::new(json!({ "leaf": leaf, "by": by.as_str(), "log_key": key }), text))
     })
 }
 

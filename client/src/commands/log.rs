@@ -47,9 +47,9 @@ impl VerifiedLog {
             }
         };
         let note = with_cosignatures(&mirror, &cosigned).unwrap_or(note);
-        if let Some(text) = read_text(&state.path(crate::node::NEWEST_CHECKPOINT))? {
+        if let Some(text) = read_text(&state.path(crate::follower::NEWEST_CHECKPOINT))? {
             let earlier = mirror.keys().open(&text).map_err(|error| {
-                let path = state.path(crate::node::NEWEST_CHECKPOINT);
+                let path = state.path(crate::follower::NEWEST_CHECKPOINT);
                 ClientError::Damaged { path, why: error.to_string() }
             })?;
             mirror.check_extends(&earlier)?;

@@ -113,7 +113,8 @@ impl Facts {
             | Body::Paused(_)
             | Body::Recalled(_)
             | Body::Decision(_)
-            | Body::LogKey(_) => {}
+            | Body::LogKey(_)
+            | Body::Contradiction(_) => {}
         }
         Ok(())
     }

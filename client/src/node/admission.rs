@@ -41,7 +41,7 @@ fn check(node: &Node, plan: &Plan, run: &RunId) -> Result<(), ClientError> {
     let facts = mirror.facts();
     let nobody = std::collections::BTreeMap::new();
     let signers = facts.signers(run).unwrap_or(&nobody);
-    let quorum = node.joined().genesis().quorum;
+    let quorum = node.follower.joined().genesis().quorum;
     let (institution, key) = (facts.institution(), facts.key());
     verdicts.extend(node.policy.check_signers(signers, institution, key, quorum));
     Ok(PolicyRefusal::unless_all_allow(&verdicts)?)

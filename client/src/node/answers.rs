@@ -6,7 +6,7 @@ use ledger::record::Text;
 use tracing::{info, warn};
 use wire::Validity;
 
-use super::{Node, blocking, locked};
+use super::{Follows as _, Node, blocking, locked};
 use crate::control::{Answer, Command, NodeStatus};
 use crate::population::LedgerReport;
 use crate::{ClientError, Exit, clock, receipts};
@@ -25,7 +25,7 @@ pub(super) async fn answer(node: Option<Arc<Node>>, command: Command) -> Answer 
             Ok(Answer::Ledger(Box::new(LedgerReport::of(&*node.fresh_population()?)?)))
         }
         Command::Receipts {} => {
-            Ok(Answer::Receipts(receipts::verify_all(&node.state, &node.mirror())?))
+            Ok(Answer::Receipts(receipts::verify_all(&node.follower.state, &node.mirror())?))
         }
         Command::Void { reservation, reason } => void(&node, reservation, &reason),
         Command::Export { directory } => export(&node, &directory),
@@ -33,7 +33,7 @@ pub(super) async fn answer(node: Option<Arc<Node>>, command: Command) -> Answer 
         Command::Resume { reason } => resume(&node, &reason),
         Command::Shutdown {} => {
             info!("told to end");
-            node.ending.notify_one();
+            node.follower.ending.notify_one();
             Ok(Answer::Done {})
         }
     });
@@ -41,11 +41,6 @@ pub(super) async fn answer(node: Option<Arc<Node>>, command: Command) -> Answer 
         exit_code: error.exit().code(),
         message: error.to_string(),
     })
-}
-
-/// The answer to a line that is no command.
-pub(super) fn refuse(why: String) -> Answer {
-    Answer::Failed { exit_code: Exit::Usage.code(), message: why }
 }
 
 fn stop(node: &Node, reason: &str) -> Result<Answer, ClientError> {
@@ -98,7 +93,7 @@ fn text(reason: &str) -> Result<Text<256>, ClientError> {
 }
 
 fn status(node: &Node) -> Result<NodeStatus, ClientError> {
-    let joined = node.joined().clone();
+    let joined = node.follower.joined().clone();
     let stopped = node.fresh_population()?.ledger.state().stopped().map(ToString::to_string);
     let mirror = node.mirror();
     let open = mirror.facts().open_round();
@@ -108,7 +103,7 @@ fn status(node: &Node) -> Result<NodeStatus, ClientError> {
         institution: joined.institution().to_string(),
         consortium: joined.genesis_digest().to_string(),
         endpoint: joined.endpoint().to_owned(),
-        connected: node.connection.borrow().is_some(),
+        connected: node.follower.connection.borrow().is_some(),
         verified_records: mirror.head().size,
         certificate_until_ms: validity.map_or(0, Validity::not_after_ms),
         run: mirror.facts().run().map(|run| run.id.to_string()),
@@ -118,7 +113,7 @@ fn status(node: &Node) -> Result<NodeStatus, ClientError> {
         trouble: {
             let troubles = locked(&node.trouble);
             let told = troubles.working.as_ref().or(troubles.rows.as_ref());
-            told.or(troubles.following.as_ref()).cloned()
+            told.cloned().or_else(|| node.follower.trouble())
         },
         ledger_confirmed_by: Some(node.confirmed.accepted),
         second_place: node.confirmed.second_place.clone(),

@@ -30,7 +30,7 @@ const LOOK_AT_LEDGER: Duration = Duration::from_secs(2);
 /// [`ClientError`] if the bank's own ledger cannot go on.
 pub(super) async fn work(node: Arc<Node>) -> Result<(), ClientError> {
     let mut given_up = GivenUp::new();
-    let mut backoff = node.options.backoff.clone();
+    let mut backoff = node.follower.options.backoff.clone();
     let mut due = node.due.subscribe();
     loop {
         due.mark_unchanged();
@@ -190,7 +190,7 @@ async fn deliver(
     let log = node.mirror().keys();
     let parcel = {
         let population = node.population();
-        Parcel::pack(&population.ledger, &population.blobs, &released, &node.keys.record)?
+        Parcel::pack(&population.ledger, &population.blobs, &released, &node.follower.keys.record)?
     };
     let sending = async {
         if let Some(at) = send_at(node, round) {
@@ -198,7 +198,7 @@ async fn deliver(
         }
         let looking = Arc::clone(node);
         blocking(move || must_be_allowed(&looking)).await?;
-        send(&connection, &parcel, &log, &node.keys.record).await
+        send(&connection, &parcel, &log, &node.follower.keys.record).await
     };
     let receipt = tokio::select! {
         receipt = sending => receipt?,
@@ -252,7 +252,7 @@ async fn from_copy(
 /// Keeps a verified receipt, then records it: a receipt that is recorded is there.
 fn acknowledge(node: &Node, released: &Released, receipt: &Receipt) -> Result<(), ClientError> {
     let request = released.request();
-    let digest = receipts::keep(&node.state, &request.run, request.round, receipt)?;
+    let digest = receipts::keep(&node.follower.state, &request.run, request.round, receipt)?;
     let mut population = node.population();
     let acknowledged = population.ledger.acknowledge(clock::now(), released, receipt.index, digest);
     acknowledged.map_err(ClientError::ledger)?;
@@ -262,7 +262,7 @@ fn acknowledge(node: &Node, released: &Released, receipt: &Receipt) -> Result<()
 
 /// The connection, as soon as there is one that follows the log.
 async fn connected(node: &Node) -> Result<Connection, ClientError> {
-    let mut connection = node.connection.subscribe();
+    let mut connection = node.follower.connection.subscribe();
     let current = connection.wait_for(Option::is_some).await;
     let current = current.map_err(|error| ClientError::Internal(error.to_string()))?;
     current.clone().ok_or_else(|| ClientError::Internal("no connection".to_owned()))

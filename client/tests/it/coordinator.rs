@@ -547,6 +547,13 @@ impl Coordinator for Service {
         Ok(Response::new(core.receipt(index)))
     }
 
+    async fn report_contradiction(
+        &self,
+        _: Request<ReportContradictionRequest>,
+    ) -> Result<Response<Receipt>, Status> {
+        Err(Status::unimplemented("report"))
+    }
+
     async fn cosign(
         &self,
         request: Request<CosignRequest>,

@@ -63,7 +63,7 @@ fn both(core: &Core) -> bool {
 /// A cosignature of the log's head by `key` in the name of `name`.
 fn forged(core: &Core, name: &str, key: &SigningKey) -> NoteSignature {
     let witness = witness_key(&core.genesis, name, key.public()).unwrap();
-    core.checkpoint().cosign(&core.identity(), &witness, key, 1_700_000_000).line().clone()
+    core.checkpoint().cosign(&core.identity(), &witness, key, 1_700_000_000).unwrap().line().clone()
 }
 
 /// Waits until the node has seen what it was sent so far: a record is added, and it verifies that too.

@@ -108,7 +108,8 @@ impl Projection {
             | Body::Paused(_)
             | Body::Recalled(_)
             | Body::Decision(_)
-            | Body::LogKey(_) => {}
+            | Body::LogKey(_)
+            | Body::Contradiction(_) => {}
         }
         // Runs follow each other, so every record of a round is about the last one.
         if let Some(run) = self.runs.last_mut() {
@@ -208,7 +209,8 @@ impl RunView {
             | Body::Paused(_)
             | Body::Recalled(_)
             | Body::Decision(_)
-            | Body::LogKey(_) => {}
+            | Body::LogKey(_)
+            | Body::Contradiction(_) => {}
         }
     }
 

@@ -127,6 +127,7 @@ fn existing(state: &State, request: &Request) -> Option<u64> {
             Some(state.consortium.as_ref()?.members.get(&added.keys.institution)?.admitted)
         }
         Request::Decide(decision, _) => state.decided(decision),
+        Request::Report(found, _) => state.convicted(found),
         Request::Found(_)
         | Request::Rotate(_)
         | Request::ChangeLogKey(_)

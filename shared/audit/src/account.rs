@@ -64,7 +64,8 @@ impl Account {
             | Body::Paused(_)
             | Body::Recalled(_)
             | Body::Decision(_)
-            | Body::LogKey(_) => {}
+            | Body::LogKey(_)
+            | Body::Contradiction(_) => {}
         }
     }
 

@@ -56,6 +56,9 @@ enum Command {
         /// Receipts that members hold; each must be in the log.
         #[arg(long, value_name = "FILE", num_args = 1..)]
         receipts: Vec<PathBuf>,
+        /// A file that says which witnesses must have cosigned (C2SP tlog-policy).
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
     },
     /// Verify a bank's own ledger as the bank exports it, and compute every charge and ε anew.
     Ledger {
@@ -129,8 +132,8 @@ fn refused(error: &clap::Error) -> Output {
 
 fn answer(Arguments { command, json }: Arguments) -> Output {
     match command {
-        Command::Verify { directory, genesis, receipts } => {
-            let report = verify(&directory, &Options { genesis, receipts });
+        Command::Verify { directory, genesis, receipts, policy } => {
+            let report = verify(&directory, &Options { genesis, receipts, policy });
             let text = show::report(&report);
             Output::of(json, report.exit_code(), &report, text)
         }
@@ -146,7 +149,8 @@ fn answer(Arguments { command, json }: Arguments) -> Output {
         Command::Prove(arguments) => prove::prove(&arguments, json),
         Command::Check(arguments) => prove::check(&arguments, json),
         Command::Reconcile { ledgers, log, genesis, receipts } => {
-            let reconciliation = reconcile(&log, &Options { genesis, receipts }, &ledgers);
+            let reconciliation =
+                reconcile(&log, &Options { genesis, receipts, policy: None }, &ledgers);
             let text = reconciled::text(&reconciliation);
             Output::of(json, reconciliation.exit_code(), &reconciliation, text)
         }

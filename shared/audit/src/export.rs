@@ -250,7 +250,8 @@ pub(crate) fn blobs_of(body: &Body) -> Vec<Digest> {
         | Body::Paused(_)
         | Body::Recalled(_)
         | Body::Decision(_)
-        | Body::LogKey(_) => Vec::new(),
+        | Body::LogKey(_)
+        | Body::Contradiction(_) => Vec::new(),
     }
 }
 

@@ -211,7 +211,8 @@ impl Facts {
             | Body::Evidence(_)
             | Body::Paused(_)
             | Body::Recalled(_)
-            | Body::Decision(_) => {}
+            | Body::Decision(_)
+            | Body::Contradiction(_) => {}
             Body::LogKey(record) => self.log_key = record.change.new_key.to_string(),
         }
         self.governance.extend(GovernanceFacts::of(index, leaf));

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ledger::record::{Body, Closed, Institution, Leaf};
+use ledger::record::{Body, Closed, Contradicted, Institution, Leaf};
 use round::{State, Violation, apply, apply_signed};
 
 use crate::account::{self, Account, Accountant, Certificates};
 use crate::blobs::Blobs;
 use crate::finding::{Finding, Kind};
 use crate::replay::Replay;
-use crate::report::{Conviction, Report, RoundMetrics};
+use crate::report::{ConvictedLogKey, Conviction, Report, RoundMetrics};
 use crate::signed::Verified;
 
 /// The state of the consortium and all that is reported of it.
@@ -21,6 +21,7 @@ pub(crate) struct Fold {
     runs: Vec<Account>,
     models_replayed: u64,
     evidence: Vec<Conviction>,
+    contradictions: Vec<(u64, Contradicted)>,
 }
 
 impl Fold {
@@ -32,6 +33,7 @@ impl Fold {
             runs: Vec::new(),
             models_replayed: 0,
             evidence: Vec::new(),
+            contradictions: Vec::new(),
         }
     }
 
@@ -108,7 +110,8 @@ impl Fold {
             | Body::Paused(_)
             | Body::Recalled(_)
             | Body::Decision(_)
-            | Body::LogKey(_) => {}
+            | Body::LogKey(_)
+            | Body::Contradiction(_) => {}
         }
         Ok(())
     }
@@ -126,6 +129,9 @@ impl Fold {
                 leaf: index,
             });
         }
+        if let Body::Contradiction(found) = body {
+            self.contradictions.push((index, found.clone()));
+        }
         // Runs follow each other, so every such record is about the last one.
         let Some(account) = self.runs.last_mut() else { return };
         account.take(body);
@@ -140,6 +146,16 @@ impl Fold {
         report.shared = account::shared(&report.totals);
         report.models_replayed = self.models_replayed;
         report.evidence = self.evidence;
+        let newest = self.state.consortium.as_ref().map(|c| c.log_keys.newest().key);
+        let convicted = |(leaf, found): (u64, Contradicted)| ConvictedLogKey {
+            log_key: found.log_key.to_string(),
+            signs_now: newest == Some(found.log_key),
+            smaller: found.smaller.head.size,
+            larger: found.larger.head.size,
+            by: found.institution.to_string(),
+            leaf,
+        };
+        report.convicted_log_keys = self.contradictions.into_iter().map(convicted).collect();
         Ok(())
     }
 }

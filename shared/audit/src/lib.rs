@@ -46,7 +46,7 @@ pub use population::{BlindedHead, ChargedRun, EnrolledIn, PopulationReport, veri
 pub use prove::{Proved, prove};
 pub use reconcile::{Difference, DifferenceKind, Fault, ReconciledRun, Reconciliation, reconcile};
 pub use report::{
-    Beside, Conviction, InstitutionReport, Report, RoundMetrics, RunReport, RunStatus, Shared,
-    Total,
+    Beside, ConvictedLogKey, Conviction, InstitutionReport, Quorum, Report, RoundMetrics,
+    RunReport, RunStatus, Shared, Total,
 };
 pub use verify::{Options, verify};

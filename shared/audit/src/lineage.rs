@@ -232,7 +232,8 @@ impl Tracer {
             | Body::Paused(_)
             | Body::Recalled(_)
             | Body::Decision(_)
-            | Body::LogKey(_) => {}
+            | Body::LogKey(_)
+            | Body::Contradiction(_) => {}
         }
     }
 

@@ -146,6 +146,7 @@ fn proofs<W: Write>(archive: &mut Archive<W>, log: &Log<'_>) -> Result<(), Findi
             | Body::Recalled(_)
             | Body::Decision(_)
             | Body::LogKey(_)
+            | Body::Contradiction(_)
             | Body::Evidence(_) => {
                 chosen.insert(index, (bytes, kind));
             }

@@ -189,7 +189,7 @@ fn run(
         return Err(Kind::Tampered.at(GENESIS, expected, identity.genesis));
     }
     let log = Log::open(&directory, identity)?;
-    cosignatures::check(log.checkpoint(), &log.keys().newest(), None)?;
+    cosignatures::check(log.checkpoint(), &log.keys().newest(), None, None)?;
     report.entries = log.head().size;
     let state = fold(&log)?;
     let opened = state.opened();

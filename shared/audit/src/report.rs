@@ -22,6 +22,8 @@ pub struct Report {
     pub anchored: bool,
     /// Which members cosigned the checkpoint of the export.
     pub cosigned_by: Vec<String>,
+    /// What the auditor's policy asks for, if one was given.
+    pub quorum: Option<Quorum>,
     /// How many receipts were found in the log.
     pub receipts: u64,
     /// The runs, in the order in which they were started.
@@ -34,8 +36,36 @@ pub struct Report {
     pub shared: Vec<Shared>,
     /// Which members the log convicts of what.
     pub evidence: Vec<Conviction>,
+    /// Which keys of this log signed other histories beside it, as its members put on record.
+    pub convicted_log_keys: Vec<ConvictedLogKey>,
     /// What is wrong; none if nothing is.
     pub finding: Option<Finding>,
+}
+
+/// Whether those have cosigned whom the auditor's policy asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Quorum {
+    /// Whether they are enough.
+    pub met: bool,
+    /// The names under which the policy's witnesses cosigned.
+    pub cosigned_by: Vec<String>,
+}
+
+/// Two heads that exclude each other, signed by one key of the log.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ConvictedLogKey {
+    /// The key, in hex.
+    pub log_key: String,
+    /// Whether it signs the log still.
+    pub signs_now: bool,
+    /// How many records the smaller head has.
+    pub smaller: u64,
+    /// How many the larger has.
+    pub larger: u64,
+    /// Who put it on record.
+    pub by: String,
+    /// The leaf.
+    pub leaf: u64,
 }
 
 /// One run.

@@ -9,6 +9,7 @@ use ledger::record::Leaf;
 use crate::blobs::Blobs;
 use crate::cosignatures;
 use crate::directory::Directory;
+use crate::export::CHECKPOINT;
 use crate::export::GENESIS;
 use crate::finding::{Finding, Kind};
 use crate::fold::Fold;
@@ -24,6 +25,8 @@ pub struct Options {
     pub genesis: Option<Digest>,
     /// Files with receipts, which members give.
     pub receipts: Vec<PathBuf>,
+    /// A file that says whose cosignatures are asked for (C2SP tlog-policy); without one nobody's are.
+    pub policy: Option<PathBuf>,
 }
 
 /// Verifies the export in `directory`, replays every model bit for bit, and computes every ε anew.
@@ -55,6 +58,7 @@ fn run(
     report: &mut Report,
     seen: &mut dyn FnMut(u64, &Leaf),
 ) -> Result<(), Finding> {
+    let policy = options.policy.as_deref().map(cosignatures::read_policy).transpose()?;
     let directory = Directory::open(path)?;
     let identity = log::identity(&directory)?;
     report.genesis = Some(identity.genesis.to_string());
@@ -76,9 +80,17 @@ fn run(
         seen(signed.index, &signed.leaf);
         Ok(ControlFlow::Continue(()))
     })?;
+    let signs = log.keys().newest();
     report.cosigned_by =
-        cosignatures::check(log.checkpoint(), &log.keys().newest(), Some(fold.state()))?;
+        cosignatures::check(log.checkpoint(), &signs, Some(fold.state()), policy.as_ref())?;
+    let quorum = policy.map(|policy| cosignatures::judge(log.checkpoint(), &signs, &policy));
+    report.quorum = quorum.transpose()?;
     let missing = blobs.finish()?;
     fold.report(report)?;
+    if let Some(quorum) = report.quorum.as_ref().filter(|quorum| !quorum.met) {
+        let by = quorum.cosigned_by.join(", ");
+        let found = if by.is_empty() { "nobody's".to_owned() } else { format!("those of {by}") };
+        return Err(Kind::Incomplete.at(CHECKPOINT, "the policy's quorum of cosignatures", found));
+    }
     missing.map_or(Ok(()), Err)
 }

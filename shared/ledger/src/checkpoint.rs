@@ -12,6 +12,7 @@ mod contradiction;
 mod cosignature;
 mod keys;
 mod note;
+mod policy;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,6 +21,7 @@ use thiserror::Error;
 use crate::digest::Digest;
 use crate::signing::{Algorithm, PublicKey, Signature, SigningKey, VerifierKey, VerifierKeyError};
 use crate::tree::Head;
+pub(crate) use contradiction::excluding;
 pub use contradiction::{
     CONTRADICTION_BYTES_MAX, CONTRADICTION_SCHEMA, CompareError, Contradiction, ContradictionError,
     Convicted, Path as ConsistencyPath,
@@ -28,6 +30,7 @@ pub use cosignature::{Cosignature, witness_key};
 pub use keys::LogKeys;
 use note::Note;
 pub use note::NoteSignature;
+pub use policy::{POLICY_BYTES_MAX, Policy, PolicyError};
 
 /// The most bytes a checkpoint may have: room for hundreds of cosignatures.
 pub const CHECKPOINT_BYTES_MAX: usize = 64 * 1024;
@@ -75,6 +78,9 @@ pub enum CheckpointError {
     /// A cosignature under this witness's name and id does not verify, or is there twice.
     #[error("expected one valid cosignature by {0}, got another or one that does not verify")]
     BadCosignature(String),
+    /// No cosignature can have been made then.
+    #[error("expected a time from 1 to 2^63 - 1 seconds since the Unix epoch, got {0}")]
+    Time(u64),
     /// The log's origin cannot be a key name.
     #[error(transparent)]
     Key(#[from] VerifierKeyError),
@@ -148,6 +154,21 @@ impl SignedCheckpoint {
         Ok(Self { head, text: text.to_owned(), own: line.clone(), others })
     }
 
+    /// The checkpoint of `head` with a signature of the log `identity` that was made elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::BadSignature`] if it does not verify.
+    pub fn restore(
+        identity: &LogIdentity,
+        head: Head,
+        signature: &Signature,
+    ) -> Result<Self, CheckpointError> {
+        let verifier = identity.verifier_key()?;
+        let line = NoteSignature::new(verifier.name(), verifier.id(), signature.as_bytes());
+        Self::open(&format!("{}\n{line}\n", body_text(&identity.origin(), &head)), identity)
+    }
+
     /// The head that was signed.
     pub const fn head(&self) -> Head {
         self.head
@@ -156,6 +177,11 @@ impl SignedCheckpoint {
     /// The exact text.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The log's own signature.
+    pub const fn own_signature(&self) -> &NoteSignature {
+        &self.own
     }
 
     /// The signature lines that are not the log's. Nothing about them was verified.

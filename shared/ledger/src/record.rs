@@ -11,6 +11,7 @@
 
 mod body;
 mod canonical;
+mod contradicted;
 mod contribution;
 mod evidence;
 mod field;
@@ -27,6 +28,7 @@ mod round;
 
 pub use body::Body;
 pub use canonical::Canonical;
+pub use contradicted::{Contradicted, SignedHead};
 pub use contribution::{Charge, Contribution, TaskChange};
 pub use evidence::{Evidence, Fault};
 pub use genesis::{Genesis, QuorumRule};

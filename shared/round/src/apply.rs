@@ -74,6 +74,7 @@ fn found(leaf: &Leaf, signatures: Signatures) -> Result<Consortium, Violation> {
         proposals: std::collections::BTreeMap::new(),
         run: None,
         ended: std::collections::BTreeMap::new(),
+        convicted: std::collections::BTreeMap::new(),
     })
 }
 
@@ -124,6 +125,7 @@ fn change(
         Body::Recalled(recalled) => governance::recalled(consortium, recalled),
         Body::Decision(decision) => governance::decision(consortium, decision, index),
         Body::LogKey(log_key) => governance::log_key(consortium, log_key, index),
+        Body::Contradiction(found) => governance::contradiction(consortium, found, index),
     }
 }
 

@@ -9,8 +9,8 @@ mod refusal;
 pub use draft::{Draft, Seal};
 use ledger::digest::Digest;
 use ledger::record::{
-    Approval, Canonical, Contribution, Decision, Fault, Genesis, Institution, LogKey, MemberAdded,
-    MemberRotated, RunId,
+    Approval, Canonical, Contradicted, Contribution, Decision, Fault, Genesis, Institution, LogKey,
+    MemberAdded, MemberRotated, RunId,
 };
 use ledger::signing::Signature;
 use ledger::time::Timestamp;
@@ -39,6 +39,8 @@ pub enum Request {
     ChangeLogKey(LogKey),
     /// A member records a decision.
     Decide(Decision, Signature),
+    /// A member hands in that a key of the log signed two histories.
+    Report(Contradicted, Signature),
     /// The operator has a run open no further round, or go on.
     Pause {
         /// Which.
@@ -133,6 +135,7 @@ pub fn decide(state: &State, at: Timestamp, request: Request) -> Result<Vec<Draf
         Request::Rotate(rotated) => govern::rotate(stage, rotated),
         Request::ChangeLogKey(log_key) => govern::change_log_key(stage, log_key),
         Request::Decide(decision, signature) => govern::record(stage, decision, signature),
+        Request::Report(found, signature) => govern::report(stage, found, signature),
         Request::Pause { run, paused, reason } => progress::pause(stage, run, paused, reason),
         Request::Recall { run, from, reason } => govern::recall(stage, run, from, reason),
         Request::Propose(plan) => govern::propose(stage, &plan),

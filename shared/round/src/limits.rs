@@ -32,6 +32,8 @@ pub const PROPOSALS_MAX: usize = 64;
 pub const MEMBERS_MAX: usize = 4_096;
 /// The most decisions that one member may record.
 pub const DECISIONS_PER_MEMBER_MAX: u32 = 1_000;
+/// The most contradictions recorded against one key of the log: one convicts, and who has the key could make more without end.
+pub const CONTRADICTIONS_PER_KEY_MAX: usize = 16;
 /// How often a member may change keys.
 pub const ROTATIONS_PER_MEMBER_MAX: usize = 64;
 /// The most pieces of evidence recorded against one institution in one run: a liar cannot fill the log.

@@ -18,7 +18,7 @@ use crate::plan::PlanError;
 use crate::state::State;
 
 /// The only version of the encoding.
-pub const SNAPSHOT_VERSION: u32 = 3;
+pub const SNAPSHOT_VERSION: u32 = 4;
 
 /// Why bytes are not a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use ledger::checkpoint::LogKeys;
 use ledger::digest::{Digest, sha256};
 use ledger::record::{
-    Approval, Canonical, Contribution, Decision, Genesis, Institution, MemberKeys, Role, RunId,
+    Approval, Canonical, Contradicted, Contribution, Decision, Genesis, Institution, MemberKeys,
+    Role, RunId,
 };
 use ledger::signing::PublicKey;
 use ledger::time::Timestamp;
@@ -41,6 +42,8 @@ pub struct Consortium {
     pub run: Option<Run>,
     /// How each earlier run ended.
     pub ended: BTreeMap<RunId, Ending>,
+    /// The keys of the log that signed two histories: for each pair of heads the leaf that has it on record.
+    pub convicted: BTreeMap<PublicKey, BTreeMap<Digest, u64>>,
 }
 
 /// A member of the roster.
@@ -220,6 +223,12 @@ impl State {
         let member = self.consortium.as_ref()?.members.get(&decision.institution)?;
         let (index, digest) = member.decided?;
         (digest == sha256(&decision.encode())).then_some(index)
+    }
+
+    /// The leaf that has this contradiction on record, whoever handed it in.
+    pub fn convicted(&self, found: &Contradicted) -> Option<u64> {
+        let convicted = &self.consortium.as_ref()?.convicted;
+        convicted.get(&found.log_key)?.get(&found.pair()).copied()
     }
 
     /// The leaf of a member's signature on a plan, whether the plan still waits, runs or has run.

@@ -35,7 +35,8 @@ use wire::{
     proto::{
         ApproveRequest, BlobChunk, ContributeRequest, Coordinator, CosignRequest, CosignResponse,
         DecideRequest, FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse, LogUpdate,
-        Receipt, RenewRequest, RenewResponse, RotateRequest, RotateResponse,
+        Receipt, RenewRequest, RenewResponse, ReportContradictionRequest, RotateRequest,
+        RotateResponse,
     },
     server,
     tls::{AcceptLimits, Acceptor, ClientTls, ServerMaterial, ServerTls, system_clock},
@@ -236,6 +237,13 @@ impl Coordinator for Sink {
     }
 
     async fn decide(&self, _: Request<DecideRequest>) -> Result<Response<Receipt>, Status> {
+        Ok(Response::new(Receipt::default()))
+    }
+
+    async fn report_contradiction(
+        &self,
+        _: Request<ReportContradictionRequest>,
+    ) -> Result<Response<Receipt>, Status> {
         Ok(Response::new(Receipt::default()))
     }
 

@@ -11,8 +11,8 @@ use crate::{
     limits,
     proto::{
         ApproveRequest, CosignRequest, DecideRequest, FetchBlobRequest, FollowRequest, JoinRequest,
-        JoinResponse, Receipt, RenewRequest, RenewResponse, RotateRequest, RotateResponse,
-        generated::coordinator_client::CoordinatorClient,
+        JoinResponse, Receipt, RenewRequest, RenewResponse, ReportContradictionRequest,
+        RotateRequest, RotateResponse, generated::coordinator_client::CoordinatorClient,
     },
     tls::ClientTls,
 };
@@ -145,6 +145,24 @@ impl Connection {
         let mut client = self.client.clone();
         let request = DecideRequest { decision: decision.into(), signature: signature.into() };
         self.answer(client.decide(request)).await
+    }
+
+    /// Hands in that a key of the log signed two histories: the canonical Contradiction body and the record key's signature.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Status`] with the coordinator's reason, or the connection's error.
+    pub async fn report_contradiction(
+        &self,
+        contradiction: Vec<u8>,
+        signature: Vec<u8>,
+    ) -> Result<Receipt, Error> {
+        let mut client = self.client.clone();
+        let request = ReportContradictionRequest {
+            contradiction: contradiction.into(),
+            signature: signature.into(),
+        };
+        self.answer(client.report_contradiction(request)).await
     }
 
     /// Hands in a cosignature of the checkpoint with `size` leaves: its signature line.

@@ -18,8 +18,8 @@ pub(crate) mod generated {
 pub use generated::{
     ApproveRequest, BlobChunk, ContributeRequest, ContributionHeader, CosignRequest,
     CosignResponse, DecideRequest, FetchBlobRequest, FollowRequest, JoinRequest, JoinResponse,
-    LogUpdate, Receipt, RenewRequest, RenewResponse, RotateRequest, RotateResponse,
-    contribute_request,
+    LogUpdate, Receipt, RenewRequest, RenewResponse, ReportContradictionRequest, RotateRequest,
+    RotateResponse, contribute_request,
     coordinator_server::{Coordinator, CoordinatorServer},
 };
 

@@ -1,5 +1,6 @@
 //! Health: what the operator and the auditor watch.
 
+use ledger::signing::PublicKey;
 use ledger::time::Timestamp;
 
 use super::verify_command;
@@ -34,6 +35,7 @@ pub(in crate::dashboard) fn health(
         round(standing, viewer, now),
         kinds(projection),
         convictions(projection, viewer),
+        contradictions(projection, standing),
     ];
     sections.retain(|section| !section.key.is_empty());
     Page {
@@ -127,6 +129,33 @@ fn kinds(projection: &Projection) -> Section {
         projection.kinds.iter().map(|(kind, count)| vec![Cell::text(kind), Cell::Count(*count)]);
     Section::new("kinds", "Records by kind", Body::Table(Table::new(columns, rows.collect())))
         .how("Counted in the log.")
+        .command(verify_command(&projection.genesis()))
+}
+
+/// What convicts a key of the log. It is about no bank, so every member sees it.
+fn contradictions(projection: &Projection, standing: &Standing) -> Section {
+    let columns = vec![
+        Column::text("log_key", "Key"),
+        Column::text("now", "Now"),
+        Column::number("leaf", "Record"),
+    ];
+    let consortium = standing.state.consortium.as_ref();
+    let newest = consortium.map(|consortium| consortium.log_keys.newest().key);
+    let pairs = consortium.into_iter().flat_map(|consortium| {
+        consortium
+            .convicted
+            .iter()
+            .flat_map(|(key, pairs)| pairs.values().map(move |leaf| (key, *leaf)))
+    });
+    let row = |(key, leaf): (&PublicKey, u64)| {
+        let signs = newest == Some(*key);
+        let now = if signs { "signs this log" } else { "was changed" };
+        vec![Cell::whole(key), Cell::Mark(false, now.to_owned()), Cell::leaf(leaf)]
+    };
+    let table = Table::new(columns, pairs.map(row).collect());
+    Section::new("contradictions", "Two histories", Body::Table(table))
+        .text("Keys of this log that signed two histories: each record holds two heads that exclude each other.")
+        .how("Handed in by members, and checked by everybody who folds the log: counterfoil-client report-contradiction.")
         .command(verify_command(&projection.genesis()))
 }
 

@@ -1,6 +1,6 @@
 //! What a record says, field by field.
 
-use ledger::record::{Body, Contribution, Leaf, Member, MemberKeys, RunId};
+use ledger::record::{Body, Contradicted, Contribution, Leaf, Member, MemberKeys, RunId};
 use ledger::time::Timestamp;
 
 use crate::dashboard::page::Cell;
@@ -103,7 +103,21 @@ pub(super) fn fields(index: u64, leaf: &Leaf) -> Vec<(&'static str, Cell)> {
             ("handed_over", Cell::text(record.handover.is_some())),
             ("approvals", listed(record.approvals.keys())),
         ],
+        Body::Contradiction(found) => contradicted(found),
     }
+}
+
+fn contradicted(found: &Contradicted) -> Vec<(&'static str, Cell)> {
+    let mut fields = vec![
+        ("institution", Cell::text(&found.institution)),
+        ("log_key", key(found.log_key.as_bytes())),
+        ("smaller", Cell::count(found.smaller.head.size)),
+        ("smaller_root", Cell::whole(found.smaller.head.root)),
+        ("larger", Cell::count(found.larger.head.size)),
+        ("larger_root", Cell::whole(found.larger.head.root)),
+    ];
+    fields.extend(found.path.as_ref().map(|p| ("root_at_smaller", Cell::whole(p.root_at_smaller))));
+    fields
 }
 
 fn held(keys: &MemberKeys) -> Vec<(&'static str, Cell)> {
@@ -145,6 +159,7 @@ pub(super) fn summary(leaf: &Leaf) -> String {
         Body::Recalled(recalled) => format!("models are withdrawn, from {} on", recalled.from),
         Body::Decision(_) => "a member's decision".to_owned(),
         Body::LogKey(_) => "the log has another key".to_owned(),
+        Body::Contradiction(_) => "a key of the log signed two histories".to_owned(),
     }
 }
 

@@ -74,6 +74,7 @@ pub(in crate::dashboard) fn institution(body: &Body) -> Option<&Institution> {
         Body::Member(Member::Revoked(revoked)) => Some(&revoked.institution),
         Body::Member(Member::Rotated(rotated)) => Some(&rotated.keys.institution),
         Body::Decision(decision) => Some(&decision.institution),
+        Body::Contradiction(found) => Some(&found.institution),
         Body::Approval(approval) => Some(&approval.institution),
         Body::Accepted(contribution) => Some(&contribution.institution),
         Body::Evidence(evidence) => Some(&evidence.institution),
@@ -111,6 +112,7 @@ pub(in crate::dashboard) fn digests(index: u64, leaf: &Leaf) -> Vec<Digest> {
         Body::Model(model) => vec![model.theta, model.master],
         Body::Evidence(evidence) => vec![evidence.contribution.vector],
         Body::Decision(decision) => decision.about.into_iter().collect(),
+        Body::Contradiction(found) => vec![found.smaller.head.root, found.larger.head.root],
         Body::LogKey(record) => vec![Digest::from_bytes(*record.change.new_key.as_bytes())],
         Body::Member(Member::Revoked(_))
         | Body::Approval(_)

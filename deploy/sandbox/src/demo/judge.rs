@@ -22,7 +22,7 @@ const TUNING_SHOTS: u32 = 10;
 /// Verifies the export against the genesis digest and every bank's receipts.
 pub(super) fn audit(export: &Path, genesis: Digest, states: &[PathBuf]) -> audit::Report {
     let receipts = states.iter().flat_map(|state| receipts_of(state)).collect();
-    let options = audit::Options { genesis: Some(genesis), receipts };
+    let options = audit::Options { genesis: Some(genesis), receipts, policy: None };
     audit::verify(export, &options)
 }
 

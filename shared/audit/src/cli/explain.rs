@@ -86,8 +86,8 @@ const CODES: [Explanation; 12] = [
     code(
         9,
         "incomplete evidence",
-        "All that is there is right, but blobs that the log names are missing, so not every step could be replayed.",
-        "A plan may let vectors of old rounds be deleted (keep_contributions_rounds); otherwise ask for them.",
+        "All that is there is right, but blobs that the log names are missing, so not every step could be replayed; or cosignatures that the policy asks for are.",
+        "A plan may let vectors of old rounds be deleted (keep_contributions_rounds); otherwise ask for them. Of cosignatures, take a newer copy, or ask the witnesses.",
     ),
     code(
         10,

@@ -30,7 +30,7 @@ pub(super) struct ExportArguments {
 
 impl ExportArguments {
     pub(super) fn options(&self) -> Options {
-        Options { genesis: self.genesis, receipts: self.receipts.clone() }
+        Options { genesis: self.genesis, receipts: self.receipts.clone(), policy: None }
     }
 }
 

@@ -8,7 +8,9 @@ use super::account::{Calibrated, Curve, Loss, Priced};
 use super::plan::{Lifetime, Price};
 use crate::finding::{Finding, Kind};
 use crate::population::{ChargedRun, EnrolledIn, PopulationReport};
-use crate::report::{InstitutionReport, Report, RunReport, RunStatus, Shared, Total};
+use crate::report::{
+    ConvictedLogKey, InstitutionReport, Report, RunReport, RunStatus, Shared, Total,
+};
 use crate::rounded::{down, up};
 
 /// How many lines each list may take.
@@ -20,12 +22,27 @@ pub(super) fn report(report: &Report) -> String {
     if let Some(genesis) = &report.genesis {
         line(&mut text, format_args!("genesis      {genesis}"));
     }
-    if report.runs.is_empty() {
+    if report.runs.is_empty() && report.finding.is_some() {
         return text;
     }
     line(&mut text, format_args!("records      {}", report.records));
     line(&mut text, format_args!("cosigned by  {}", witnesses(&report.cosigned_by)));
+    if let Some(quorum) = report.quorum.as_ref().filter(|quorum| quorum.met) {
+        let by = witnesses(&quorum.cosigned_by);
+        line(&mut text, format_args!("policy       met by {by}"));
+    }
     line(&mut text, format_args!("receipts     {}", report.receipts));
+    let contradictions = report.convicted_log_keys.iter().map(|of| {
+        let still = if of.signs_now { "; it signs this log still" } else { "" };
+        let ConvictedLogKey { log_key, smaller, larger, by, leaf, .. } = of;
+        format!(
+            "{log_key}: heads of {smaller} and {larger} records, from {by} (leaf {leaf}){still}"
+        )
+    });
+    list(&mut text, "a key of this log signed two histories", contradictions.collect());
+    if report.runs.is_empty() {
+        return text;
+    }
     line(&mut text, format_args!("models       {} replayed bit for bit", report.models_replayed));
     let runs = report.runs.iter().map(run).collect();
     list(&mut text, "runs", runs);

@@ -251,6 +251,7 @@ fn runs(page: &mut Markup, of: &Dossier) {
 }
 
 fn evidence(page: &mut Markup, of: &Dossier) {
+    two_histories(page, of);
     page.element("h2", "Evidence against institutions");
     let rows = of.report.evidence.iter().map(|of| {
         vec![
@@ -262,6 +263,27 @@ fn evidence(page: &mut Markup, of: &Dossier) {
         ]
     });
     page.table(&["institution", "fault", "run", "round", "leaf"], rows.collect());
+}
+
+/// Nothing where there is nothing: that is what readers expect of a log.
+fn two_histories(page: &mut Markup, of: &Dossier) {
+    let convicted = &of.report.convicted_log_keys;
+    if convicted.is_empty() {
+        return;
+    }
+    page.element("h2", "Keys of this log that signed two histories");
+    let rows = convicted.iter().map(|of| {
+        vec![
+            Cell::Code(of.log_key.clone()),
+            Cell::Text(if of.signs_now { "signs this log" } else { "was changed" }.to_owned()),
+            Cell::Number(of.smaller.to_string()),
+            Cell::Number(of.larger.to_string()),
+            Cell::Text(of.by.clone()),
+            Cell::Number(of.leaf.to_string()),
+        ]
+    });
+    let head = ["key", "now", "records", "records", "handed in by", "leaf"];
+    page.table(&head, rows.collect());
 }
 
 fn roster(page: &mut Markup, of: &Dossier) {

@@ -3,7 +3,7 @@
 use ledger::record::{Body, Leaf, Payload as _};
 use serde::Serialize;
 
-/// A pause, a recall, a decision or a change of the log's key.
+/// A pause, a recall, a decision, or a change or a contradiction of the log's key.
 #[derive(Debug, Serialize)]
 pub struct GovernanceFacts {
     /// The leaf.
@@ -12,7 +12,7 @@ pub struct GovernanceFacts {
     pub at_ms: u64,
     /// The record's kind.
     pub kind: &'static str,
-    /// The member who decided; the operator if none is named.
+    /// The member who decided or handed it in; the operator if none is named.
     pub by: Option<String>,
     /// The run or the digest that it is about, in hex.
     pub about: Option<String>,
@@ -49,6 +49,14 @@ impl GovernanceFacts {
                     change.reason
                 );
                 (None, Some(change.anchor.root.to_string()), text)
+            }
+            Body::Contradiction(found) => {
+                let (smaller, larger) = (found.smaller.head, found.larger.head);
+                let text = format!(
+                    "the log's key {} signed two histories: heads of {} and {} records that exclude each other",
+                    found.log_key, smaller.size, larger.size
+                );
+                (Some(found.institution.to_string()), Some(smaller.root.to_string()), text)
             }
             Body::Genesis(_)
             | Body::Member(_)

@@ -41,7 +41,7 @@ fn each_institution_is_charged_for_what_was_accepted_of_it() {
 fn the_anchor_is_compared() {
     let export = HONEST.export();
     let with = |genesis| {
-        audit::verify(&export.path, &Options { genesis: Some(genesis), receipts: vec![] })
+        audit::verify(&export.path, &Options { genesis: Some(genesis), ..Options::default() })
     };
     let right = with(genesis_digest());
     assert_eq!((right.exit_code(), right.anchored), (0, true));

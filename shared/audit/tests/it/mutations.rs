@@ -36,7 +36,7 @@ fn whole() -> Export {
     let mut note = SignedCheckpoint::open(&text, &log).expect("a checkpoint");
     for (name, key) in BANKS.iter().zip(&KEYS.cosign) {
         let witness = witness_key(&log.genesis, name, key.public()).expect("a name");
-        let line = note.cosign(&log, &witness, key, 1_700_000_000);
+        let line = note.cosign(&log, &witness, key, 1_700_000_000).expect("a time");
         note = note.with_cosignature(&log, &witness, line.line()).expect("valid");
     }
     export.write("checkpoint", note.text().as_bytes());

@@ -80,7 +80,7 @@ fn evidence_is_verified_by_what_is_in_it() {
     assert_eq!(listed.lines().count() + 1, names.len(), "every file but the list itself");
 
     // The log alone gives the same figures, and says that the blobs are not there.
-    let options = audit::Options { genesis: Some(genesis_digest()), receipts: vec![] };
+    let options = audit::Options { genesis: Some(genesis_digest()), ..audit::Options::default() };
     let (whole, alone) =
         (audit::verify(&export.path, &options), audit::verify(&folder.join("log"), &options));
     assert_eq!((whole.exit_code(), alone.exit_code()), (0, 9));

@@ -138,7 +138,9 @@ fn witnesses_that_are_asked_for_must_have_cosigned() {
     let witness = |bank: usize| {
         witness_key(&HONEST.genesis(), BANKS[bank], KEYS.cosign[bank].public()).expect("a key")
     };
-    let line = |bank: usize| note.cosign(&log(), &witness(bank), &KEYS.cosign[bank], 1_700_000_000);
+    let line = |bank: usize| {
+        note.cosign(&log(), &witness(bank), &KEYS.cosign[bank], 1_700_000_000).unwrap()
+    };
     let cosigned = note.with_cosignature(&log(), &witness(0), line(0).line()).expect("valid");
     let cosigned = cosigned.with_cosignature(&log(), &witness(1), line(1).line()).expect("valid");
     export.write("checkpoint", cosigned.text().as_bytes());

@@ -257,7 +257,8 @@ fn sides(lies: Lies) -> Sides {
 
 impl Sides {
     fn reconcile(&self, receipts: &[PathBuf]) -> Reconciliation {
-        let options = Options { genesis: Some(HONEST.genesis()), receipts: receipts.to_vec() };
+        let options =
+            Options { genesis: Some(HONEST.genesis()), receipts: receipts.to_vec(), policy: None };
         audit::reconcile(&self.export.path, &options, &self.ledgers)
     }
 }

@@ -344,7 +344,8 @@ impl Export {
         let path = self.folder.path().join("receipt");
         std::fs::write(&path, receipt).expect("written");
         let receipts = vec![path];
-        audit::verify(&self.path, &audit::Options { genesis: None, receipts }).exit_code()
+        audit::verify(&self.path, &audit::Options { receipts, ..audit::Options::default() })
+            .exit_code()
     }
 
     /// Every file, by its path within the export.

@@ -20,7 +20,7 @@ use super::{CHECKPOINT_BYTES_MAX, CheckpointError, LogIdentity, SignedCheckpoint
 use crate::digest::{Digest, sha256};
 use crate::record::{Body, LEAF_BYTES_MAX, Leaf, LeafBytes, RecordError};
 use crate::tree::{
-    HashSource, ProofError, ProofMismatch, consistency_proof, root_at, verify_consistency,
+    HashSource, Head, ProofError, ProofMismatch, consistency_proof, root_at, verify_consistency,
 };
 
 /// What the file calls itself.
@@ -234,25 +234,7 @@ impl Contradiction {
         };
         let smaller = open("smaller", &self.smaller)?;
         let larger = open("larger", &self.larger)?;
-        let (early, late) = (smaller.head(), larger.head());
-        let root_at_smaller = match &self.path {
-            _ if early.size > late.size => {
-                return Err(ContradictionError::Shape("the head with fewer leaves as the smaller"));
-            }
-            None if early.size == late.size => late.root,
-            None => return Err(ContradictionError::Shape("a path from the smaller size")),
-            Some(_) if early.size == late.size => {
-                return Err(ContradictionError::Shape("no path between heads of one size"));
-            }
-            Some(Path { root_at_smaller, consistency }) => {
-                let (old, size) = (early.size, late.size);
-                verify_consistency(old, size, root_at_smaller, &late.root, consistency)?;
-                *root_at_smaller
-            }
-        };
-        if root_at_smaller == early.root {
-            return Err(ContradictionError::NoContradiction);
-        }
+        let root_at_smaller = excluding(&smaller.head(), &larger.head(), self.path.as_ref())?;
         Ok(Convicted { log, smaller, larger, root_at_smaller })
     }
 
@@ -266,4 +248,31 @@ impl Contradiction {
         leaf.verify_signature(&Digest::ZERO)?;
         Ok(LogIdentity { genesis, key: body.log_key })
     }
+}
+
+/// The root that the tree under `larger` has at the smaller size, if the two heads exclude each other.
+pub(crate) fn excluding(
+    smaller: &Head,
+    larger: &Head,
+    path: Option<&Path>,
+) -> Result<Digest, ContradictionError> {
+    let (old, size) = (smaller.size, larger.size);
+    let root_at_smaller = match path {
+        _ if old > size => {
+            return Err(ContradictionError::Shape("the head with fewer leaves as the smaller"));
+        }
+        None if old == size => larger.root,
+        None => return Err(ContradictionError::Shape("a path from the smaller size")),
+        Some(_) if old == size => {
+            return Err(ContradictionError::Shape("no path between heads of one size"));
+        }
+        Some(Path { root_at_smaller, consistency }) => {
+            verify_consistency(old, size, root_at_smaller, &larger.root, consistency)?;
+            *root_at_smaller
+        }
+    };
+    if root_at_smaller == smaller.root {
+        return Err(ContradictionError::NoContradiction);
+    }
+    Ok(root_at_smaller)
 }

@@ -34,16 +34,18 @@ impl SignedCheckpoint {
     ///
     /// The caller has verified that it extends every checkpoint of this log that it cosigned before, and has made it durable: a
     /// witness that forgets what it cosigned witnesses nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Time`] if the format has no such time.
     pub fn cosign(
         &self,
         log: &LogIdentity,
         verifier: &VerifierKey,
         key: &SigningKey,
         time: u64,
-    ) -> Cosignature {
-        let signature = key.sign(message(log, self, time).as_bytes());
-        let bytes = [&time.to_be_bytes()[..], signature.as_bytes()].concat();
-        Cosignature { time, line: NoteSignature::new(verifier.name(), verifier.id(), &bytes) }
+    ) -> Result<Cosignature, CheckpointError> {
+        Cosignature::sign(&body_text(&log.origin(), &self.head), verifier, key, time)
     }
 
     /// The cosignature by `witness`, if the note holds one.
@@ -61,7 +63,7 @@ impl SignedCheckpoint {
         if lines.next().is_some() {
             return Err(CheckpointError::BadCosignature(witness.name().to_owned()));
         }
-        self.verified(log, witness, line).map(Some)
+        Cosignature::verify(&body_text(&log.origin(), &self.head), witness, line).map(Some)
     }
 
     /// The same note with `line` as a further signature line, if it is a cosignature by `witness`. A line that is there already changes
@@ -76,44 +78,63 @@ impl SignedCheckpoint {
         witness: &VerifierKey,
         line: &NoteSignature,
     ) -> Result<Self, CheckpointError> {
-        if !is_by(line, witness) {
-            return Err(CheckpointError::BadCosignature(witness.name().to_owned()));
-        }
-        let cosignature = self.verified(log, witness, line)?;
+        let body = body_text(&log.origin(), &self.head);
+        let cosignature = Cosignature::verify(&body, witness, line)?;
         let mut others = self.others.clone();
         others.retain(|other| !is_by(other, witness));
         others.push(cosignature.line);
         // One order, whoever came first.
         others.sort_by(|a, b| a.name().cmp(b.name()).then(a.id().cmp(&b.id())));
         let lines = core::iter::once(&self.own).chain(&others).map(ToString::to_string);
-        let text = format!(
-            "{}\n{}\n",
-            body_text(&log.origin(), &self.head),
-            lines.collect::<Vec<_>>().join("\n")
-        );
+        let text = format!("{body}\n{}\n", lines.collect::<Vec<_>>().join("\n"));
         if text.len() > CHECKPOINT_BYTES_MAX {
             return Err(CheckpointError::Malformed("more than 64 KiB"));
         }
         Ok(Self { head: self.head, text, own: self.own.clone(), others })
     }
-
-    fn verified(
-        &self,
-        log: &LogIdentity,
-        witness: &VerifierKey,
-        line: &NoteSignature,
-    ) -> Result<Cosignature, CheckpointError> {
-        let bad = || CheckpointError::BadCosignature(witness.name().to_owned());
-        let (time, signature) = line.bytes().split_first_chunk::<8>().ok_or_else(bad)?;
-        let time = u64::from_be_bytes(*time);
-        let signature = Signature::try_from(signature).map_err(|_| bad())?;
-        let key = witness.key();
-        key.verify(message(log, self, time).as_bytes(), &signature).map_err(|_| bad())?;
-        Ok(Cosignature { time, line: line.clone() })
-    }
 }
 
 impl Cosignature {
+    /// `witness` cosigns at `time` a checkpoint of any log by its `body`: all of the note before the empty line.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Time`] if the time is 0 or above 2^63 − 1.
+    pub fn sign(
+        body: &str,
+        witness: &VerifierKey,
+        key: &SigningKey,
+        time: u64,
+    ) -> Result<Self, CheckpointError> {
+        if !is_time(time) {
+            return Err(CheckpointError::Time(time));
+        }
+        let signature = key.sign(message(body, time).as_bytes());
+        let bytes = [&time.to_be_bytes()[..], signature.as_bytes()].concat();
+        Ok(Self { time, line: NoteSignature::new(witness.name(), witness.id(), &bytes) })
+    }
+
+    /// The cosignature in `line`, of a checkpoint of any log with this `body`.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::BadCosignature`] if it is not one by `witness`, or the format has no such time.
+    pub fn verify(
+        body: &str,
+        witness: &VerifierKey,
+        line: &NoteSignature,
+    ) -> Result<Self, CheckpointError> {
+        let bad = || CheckpointError::BadCosignature(witness.name().to_owned());
+        let (time, signature) = line.bytes().split_first_chunk::<8>().ok_or_else(bad)?;
+        let time = u64::from_be_bytes(*time);
+        if !is_by(line, witness) || !is_time(time) {
+            return Err(bad());
+        }
+        let signature = Signature::try_from(signature).map_err(|_| bad())?;
+        witness.key().verify(message(body, time).as_bytes(), &signature).map_err(|_| bad())?;
+        Ok(Self { time, line: line.clone() })
+    }
+
     /// Seconds since the Unix epoch, by the witness's clock.
     pub const fn time(&self) -> u64 {
         self.time
@@ -129,7 +150,12 @@ fn is_by(line: &NoteSignature, witness: &VerifierKey) -> bool {
     line.name() == witness.name() && line.id() == witness.id()
 }
 
+/// A witness states when it looked (tlog-witness: never 0), within what the format can hold (tlog-cosignature: at most 2^63 − 1).
+fn is_time(time: u64) -> bool {
+    (1..=u64::MAX >> 1).contains(&time)
+}
+
 /// What a witness signs.
-fn message(log: &LogIdentity, checkpoint: &SignedCheckpoint, time: u64) -> String {
-    format!("cosignature/v1\ntime {time}\n{}", body_text(&log.origin(), &checkpoint.head))
+fn message(body: &str, time: u64) -> String {
+    format!("cosignature/v1\ntime {time}\n{body}")
 }

@@ -1,8 +1,9 @@
 //! What the records of a consortium's log say.
 
 use super::{
-    Abandoned, Approval, Closed, Contribution, Decision, Evidence, Extended, Genesis, LogKey,
-    Member, Model, Paused, PlanProposed, Recalled, RoundOpened, RunFinished, RunStarted, payload,
+    Abandoned, Approval, Closed, Contradicted, Contribution, Decision, Evidence, Extended, Genesis,
+    LogKey, Member, Model, Paused, PlanProposed, Recalled, RoundOpened, RunFinished, RunStarted,
+    payload,
 };
 
 payload! {
@@ -42,5 +43,7 @@ payload! {
         16 => Decision(Decision),
         /// Another key signs the checkpoints from here on. By the operator.
         17 => LogKey(LogKey),
+        /// A key of the log signed two histories. By the member that hands it in.
+        18 => Contradiction(Contradicted),
     }
 }

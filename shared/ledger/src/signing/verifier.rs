@@ -30,7 +30,7 @@ pub struct VerifierKey {
 /// A text or a name is no verifier key.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum VerifierKeyError {
-    /// The name is empty or holds a space, a plus sign or a control character.
+    /// The name is empty or holds a Unicode space, a plus sign or an ASCII control character below U+0020.
     #[error("expected a key name without spaces or '+', got {0:?}")]
     Name(String),
     /// The text has another shape.
@@ -103,7 +103,7 @@ impl VerifierKey {
 
 /// Whether a name may stand in a signature line.
 pub(crate) fn is_key_name(name: &str) -> bool {
-    !name.is_empty() && !name.chars().any(|c| c == '+' || c.is_whitespace() || c.is_control())
+    !name.is_empty() && !name.chars().any(|c| c == '+' || c.is_whitespace() || c < ' ')
 }
 
 impl fmt::Display for VerifierKey {

@@ -110,7 +110,7 @@ fn by_hand(witness: &ledger::signing::VerifierKey, time: u64) -> String {
 fn a_cosignature_is_the_line_of_the_specification() {
     let witness = witness_key(&digest(0), "north", key(7).public()).unwrap();
     assert_eq!(witness.name(), format!("counterfoil/{}/north", digest(0)));
-    let made = signed().cosign(&identity(), &witness, &key(7), 1_679_315_147);
+    let made = signed().cosign(&identity(), &witness, &key(7), 1_679_315_147).unwrap();
     assert_eq!(made.line().to_string(), by_hand(&witness, 1_679_315_147));
     let note = signed().with_cosignature(&identity(), &witness, made.line()).unwrap();
     let read = SignedCheckpoint::open(note.text(), &identity()).unwrap();
@@ -131,17 +131,35 @@ fn a_cosignature_of_another_head_time_key_or_name_is_refused() {
     };
     let head = Head { size: 70_001, root: digest(1) };
     let other = SignedCheckpoint::sign(&digest(0), head, &key(9)).unwrap();
-    bad(other.cosign(&identity(), &witness, &key(7), 5).line());
-    bad(signed().cosign(&identity(), &witness, &key(6), 5).line());
+    bad(other.cosign(&identity(), &witness, &key(7), 5).unwrap().line());
+    bad(signed().cosign(&identity(), &witness, &key(6), 5).unwrap().line());
     let south = witness_key(&digest(0), "south", key(7).public()).unwrap();
-    bad(signed().cosign(&identity(), &south, &key(7), 5).line());
-    let good = signed().cosign(&identity(), &witness, &key(7), 5);
+    bad(signed().cosign(&identity(), &south, &key(7), 5).unwrap().line());
+    let good = signed().cosign(&identity(), &witness, &key(7), 5).unwrap();
     for at in 0..72 {
         let mut bytes = good.line().bytes().to_vec();
         bytes[at] ^= 1;
         let id = witness.id().to_be_bytes();
         let line = format!("— {} {}", witness.name(), STANDARD.encode([&id[..], &bytes].concat()));
         bad(&NoteSignature::parse(&line).unwrap());
+    }
+}
+
+#[test]
+fn a_cosignature_has_a_time_that_the_format_can_hold() {
+    let witness = witness_key(&digest(0), "north", key(7).public()).unwrap();
+    let cosign = |time| signed().cosign(&identity(), &witness, &key(7), time);
+    for time in [1, u64::MAX >> 1] {
+        let line = cosign(time).unwrap().line().clone();
+        assert_eq!(line.to_string(), by_hand(&witness, time));
+        signed().with_cosignature(&identity(), &witness, &line).unwrap();
+    }
+    for time in [0, 1 << 63, u64::MAX] {
+        assert_eq!(cosign(time), Err(CheckpointError::Time(time)));
+        // Signed well, by a witness that follows another specification.
+        let line = NoteSignature::parse(&by_hand(&witness, time)).unwrap();
+        let refused = signed().with_cosignature(&identity(), &witness, &line).unwrap_err();
+        assert!(matches!(refused, CheckpointError::BadCosignature(_)), "{refused}");
     }
 }
 

@@ -4,13 +4,13 @@ use ledger::checkpoint::{
     CompareError, Contradiction, ContradictionError, LogIdentity, SignedCheckpoint,
 };
 use ledger::digest::{Digest, sha256};
-use ledger::record::{Body, Leaf, LeafBytes, Record};
+use ledger::record::{Body, Canonical as _, Contradicted, Leaf, LeafBytes, Record};
 use ledger::signing::SigningKey;
 use ledger::time::Timestamp;
 use ledger::tree::{Frontier, Head, LeafHashes, leaf_hash};
 use proptest::prelude::*;
 
-use crate::fixture::{bodies, key};
+use crate::fixture::{bodies, digest, key, name};
 
 fn genesis_leaf() -> LeafBytes {
     let record =
@@ -193,5 +193,36 @@ proptest! {
         if let Ok(again) = Contradiction::from_text(&text).and_then(|read| read.verify()) {
             prop_assert_eq!(again, convicted);
         }
+    }
+}
+
+#[test]
+fn what_a_member_hands_in_is_the_file_again() {
+    let honest = leaves(9, usize::MAX);
+    for other in [leaves(9, 4), leaves(12, 4), leaves(6, 2)] {
+        let file = between(&honest, &other).unwrap();
+        let found = Contradicted::hand_in(name("bank-a"), &file).unwrap();
+        found.verify(&log().genesis).unwrap();
+        assert_eq!(found.log_key, log().key);
+        let bytes = found.encode();
+        assert_eq!(Contradicted::decode(&bytes), Ok(found.clone()));
+        let again = found.to_file(&genesis_leaf()).unwrap();
+        again.verify().unwrap();
+        // Of two heads of one size the order is that of the roots.
+        let texts = |file: &Contradiction| {
+            let mut texts = [file.smaller.clone(), file.larger.clone()];
+            texts.sort();
+            texts
+        };
+        assert_eq!((texts(&again), &again.path), (texts(&file), &file.path));
+        // The pair is the same, whoever hands it in.
+        let by_other = Contradicted { institution: name("bank-b"), ..found.clone() };
+        assert_eq!(by_other.pair(), found.pair());
+        assert!(found.verify(&digest(3)).is_err(), "it is about one log");
+        let swapped =
+            Contradicted { smaller: found.larger, larger: found.smaller, ..found.clone() };
+        assert!(Contradicted::decode(&swapped.encode()).is_err(), "one pair has one order");
+        let of_another_key = Contradicted { log_key: key(3).public(), ..found };
+        assert!(of_another_key.verify(&log().genesis).is_err());
     }
 }

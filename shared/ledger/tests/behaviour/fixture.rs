@@ -1,11 +1,12 @@
 //! Keys and records for the other tests.
 
+use ledger::checkpoint::ConsistencyPath;
 use ledger::digest::{Digest, sha256};
 use ledger::record::{
-    Abandoned, Approval, Body, Charge, Closed, Contribution, Decision, Evidence, Extended, Fault,
-    Genesis, Institution, LogKey, LogKeyChange, Member, MemberAdded, MemberKeys, MemberRevoked,
-    MemberRotated, Model, Paused, Plan, PlanProposed, QuorumRule, Recalled, Role, RoundOpened,
-    RunFinished, RunId, RunStarted, TaskChange, Text,
+    Abandoned, Approval, Body, Charge, Closed, Contradicted, Contribution, Decision, Evidence,
+    Extended, Fault, Genesis, Institution, LogKey, LogKeyChange, Member, MemberAdded, MemberKeys,
+    MemberRevoked, MemberRotated, Model, Paused, Plan, PlanProposed, QuorumRule, Recalled, Role,
+    RoundOpened, RunFinished, RunId, RunStarted, SignedHead, TaskChange, Text,
 };
 use ledger::signing::{Signature, SigningKey};
 use ledger::time::Timestamp;
@@ -60,6 +61,24 @@ fn log_key(handover: Option<Signature>) -> LogKey {
     };
     let approvals = [(name("bank-a"), key(2).sign(b"a")), (name("bank-b"), key(2).sign(b"b"))];
     LogKey { key_proof: key(10).sign(b"k"), change, handover, approvals: approvals.into() }
+}
+
+/// Its signatures are of another message: bytes do not ask.
+fn contradicted(path: bool) -> Contradicted {
+    let head = |size, seed| SignedHead {
+        head: Head { size, root: Digest::from_bytes([seed; 32]) },
+        signature: key(9).sign(&[seed]),
+    };
+    Contradicted {
+        institution: name("bank-b"),
+        log_key: key(9).public(),
+        smaller: head(5, 1),
+        larger: head(if path { 7 } else { 5 }, 2),
+        path: path.then(|| ConsistencyPath {
+            root_at_smaller: digest(6),
+            consistency: vec![digest(7), digest(8)],
+        }),
+    }
 }
 
 /// One body of every kind.
@@ -119,5 +138,7 @@ pub(crate) fn bodies() -> Vec<Body> {
         decision(None).into(),
         log_key(Some(key(9).sign(b"x"))).into(),
         log_key(None).into(),
+        contradicted(true).into(),
+        contradicted(false).into(),
     ]
 }

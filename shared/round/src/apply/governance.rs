@@ -1,13 +1,13 @@
 //! What the operator and the members decide beside plans and the roster.
 
 use ledger::digest::sha256;
-use ledger::record::{Canonical, Decision, LogKey, Paused, Recalled};
+use ledger::record::{Canonical, Contradicted, Decision, LogKey, Paused, Recalled};
 
 use super::Violation;
 use super::roster::bank;
 use super::round::field;
 use super::run::open_run;
-use crate::limits::DECISIONS_PER_MEMBER_MAX;
+use crate::limits::{CONTRADICTIONS_PER_KEY_MAX, DECISIONS_PER_MEMBER_MAX};
 use crate::state::Consortium;
 
 pub(super) fn paused(consortium: &mut Consortium, paused: &Paused) -> Result<(), Violation> {
@@ -42,6 +42,27 @@ pub(super) fn decision(
     field("decision.number", decision.number == member.decisions)?;
     member.decisions += 1;
     member.decided = Some((index, sha256(&decision.encode())));
+    Ok(())
+}
+
+/// Against any key that the log has or had: a stolen key convicts itself also after it was given up.
+pub(super) fn contradiction(
+    consortium: &mut Consortium,
+    found: &Contradicted,
+    index: u64,
+) -> Result<(), Violation> {
+    let known = consortium.log_keys.iter().any(|(_, key)| key == found.log_key);
+    field("contradiction.log_key", known)?;
+    found.verify(&consortium.digest).map_err(Violation::Contradiction)?;
+    let pairs = consortium.convicted.entry(found.log_key).or_default();
+    if let Some(index) = pairs.get(&found.pair()) {
+        return Err(Violation::KnownContradiction(*index));
+    }
+    if pairs.len() >= CONTRADICTIONS_PER_KEY_MAX {
+        let limit = CONTRADICTIONS_PER_KEY_MAX;
+        return Err(Violation::Limit { what: "contradictions of one key", limit });
+    }
+    pairs.insert(found.pair(), index);
     Ok(())
 }
 

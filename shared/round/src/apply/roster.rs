@@ -10,14 +10,15 @@ use crate::state::{Consortium, Membership, RetiredKeys};
 /// The key that must have signed a record of this kind.
 pub(super) fn author_of(consortium: &Consortium, body: &Body) -> Result<PublicKey, Violation> {
     let active_bank = |name: &Institution| bank(consortium, name).map(|m| m.record_key);
+    let active = |name: &Institution| {
+        let member = consortium.active(name).map(|member| member.record_key);
+        member.ok_or_else(|| Violation::NotActive(name.clone()))
+    };
     match body {
         Body::Approval(approval) => active_bank(&approval.institution),
         Body::Accepted(contribution) => active_bank(&contribution.institution),
-        Body::Decision(decision) => {
-            let name = &decision.institution;
-            let member = consortium.active(name).map(|member| member.record_key);
-            member.ok_or_else(|| Violation::NotActive(name.clone()))
-        }
+        Body::Decision(decision) => active(&decision.institution),
+        Body::Contradiction(found) => active(&found.institution),
         Body::Genesis(_)
         | Body::Member(_)
         | Body::PlanProposed(_)

@@ -1,5 +1,6 @@
 //! Why a record does not follow from the state before it.
 
+use ledger::checkpoint::ContradictionError;
 use ledger::record::{Institution, RecordError, RunId};
 use ledger::time::Timestamp;
 
@@ -95,6 +96,12 @@ pub enum Violation {
     /// Evidence of what the log does not show, or of what is evidence already.
     #[error("evidence against {0} that convicts of nothing new")]
     NoFault(Institution),
+    /// A contradiction that convicts nobody.
+    #[error(transparent)]
+    Contradiction(ContradictionError),
+    /// A contradiction that is on record already.
+    #[error("a contradiction that is leaf {0} already")]
+    KnownContradiction(u64),
     /// An institution outside the cohort.
     #[error("{0} is not in the cohort")]
     NotInCohort(Institution),

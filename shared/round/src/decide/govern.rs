@@ -1,8 +1,8 @@
 //! The roster, plans and their approval.
 
 use ledger::record::{
-    Abandoned, Approval, Body, Decision, Institution, LogKey, Member, MemberAdded, MemberRevoked,
-    MemberRotated, PlanProposed, Recalled, Role, RunId, RunStarted, Text,
+    Abandoned, Approval, Body, Contradicted, Decision, Institution, LogKey, Member, MemberAdded,
+    MemberRevoked, MemberRotated, PlanProposed, Recalled, Role, RunId, RunStarted, Text,
 };
 use ledger::signing::Signature;
 
@@ -89,14 +89,36 @@ pub(super) fn record(
     decision: Decision,
     signature: Signature,
 ) -> Result<Vec<Draft>, Refusal> {
-    let Stage { state, consortium, at } = stage;
-    if state.decided(&decision).is_some() {
+    if stage.state.decided(&decision).is_some() {
         // A retry of a decision whose answer was lost.
         return Ok(vec![]);
     }
-    let name = &decision.institution;
+    let name = decision.institution.clone();
+    by_member(stage, &name, Body::Decision(decision), signature)
+}
+
+/// What is on record stays as it was handed in first.
+pub(super) fn report(
+    stage: Stage<'_>,
+    found: Contradicted,
+    signature: Signature,
+) -> Result<Vec<Draft>, Refusal> {
+    if stage.state.convicted(&found).is_some() {
+        return Ok(vec![]);
+    }
+    let name = found.institution.clone();
+    by_member(stage, &name, Body::Contradiction(found), signature)
+}
+
+/// A record by an active member, if it follows from the log and the member signed it.
+fn by_member(
+    stage: Stage<'_>,
+    name: &Institution,
+    body: Body,
+    signature: Signature,
+) -> Result<Vec<Draft>, Refusal> {
+    let Stage { state, consortium, at } = stage;
     let member = consortium.active(name).ok_or_else(|| Refusal::NotAMember(name.clone()))?;
-    let body = Body::Decision(decision);
     allows(consortium, &body, at, state.size).map_err(Refusal::Rules)?;
     let draft = Draft::by_member(at, body, member.record_key, signature);
     super::contribute::verify(&draft, &consortium.digest)?;

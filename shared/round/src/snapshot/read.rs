@@ -64,6 +64,10 @@ fn consortium(reader: &mut Reader<'_>, plans: &Plans) -> Result<Consortium, Snap
         })?,
         run: reader.option(|reader| run(reader, plans))?,
         ended: reader.list(|reader| Ok((run_id(reader)?, ending(reader, plans)?)))?,
+        convicted: reader.list(|reader| {
+            let key = PublicKey::from_bytes(reader.array()?);
+            Ok((key, reader.list(|reader| Ok((reader.digest()?, reader.u64()?)))?))
+        })?,
     })
 }
 

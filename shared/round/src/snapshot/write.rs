@@ -34,7 +34,8 @@ fn plans(state: &State) -> BTreeMap<Digest, &Plan> {
 }
 
 fn consortium(writer: &mut Writer, consortium: &Consortium) {
-    let Consortium { digest, genesis, log_keys, members, proposals, run: open, ended } = consortium;
+    let Consortium { digest, genesis, log_keys, members, proposals, run: open, ended, convicted } =
+        consortium;
     writer.digest(digest);
     writer.canonical(genesis);
     let later: Vec<_> = log_keys.iter().filter_map(|(index, key)| Some((index?, key))).collect();
@@ -55,6 +56,13 @@ fn consortium(writer: &mut Writer, consortium: &Consortium) {
     writer.list(ended, |writer, (id, end)| {
         writer.digest(id.as_digest());
         ending(writer, end);
+    });
+    writer.list(convicted, |writer, (key, pairs)| {
+        writer.raw(key.as_bytes());
+        writer.list(pairs, |writer, (pair, index)| {
+            writer.digest(pair);
+            writer.u64(*index);
+        });
     });
 }
 

@@ -50,6 +50,12 @@ pub(crate) enum Action {
         number: u32,
     },
     Rotate(usize),
+    Report {
+        who: usize,
+        sizes: (u64, u64),
+        fork: u64,
+        next: bool,
+    },
     ChangeLogKey(Vec<bool>),
     /// Something that was asked for before, word for word.
     Again(usize),
@@ -94,6 +100,9 @@ fn action() -> impl Strategy<Value = Action> {
         1 => (who(), 0u32..3).prop_map(|(who, number)| Action::Decide { who, number }),
         1 => who().prop_map(Action::Rotate),
         1 => prop::collection::vec(any::<bool>(), 5).prop_map(Action::ChangeLogKey),
+        2 => (who(), 1u64..4, 0u64..3, 0u64..4, any::<bool>()).prop_map(|(who, small, more, fork, next)| {
+            Action::Report { who, sizes: (small, small + more), fork, next }
+        }),
         5 => any::<prop::sample::Index>().prop_map(|i| Action::Again(i.index(1 << 20))),
     ]
 }
@@ -172,6 +181,9 @@ fn request(world: &World, action: &Action, asked: &[Request]) -> Option<Request>
             reason: "wrong data".to_owned(),
         },
         Action::Decide { who, number } => World::decide(name(*who), *number),
+        Action::Report { who, sizes, fork, next } => {
+            World::report(name(*who), *sizes, *fork, *next)
+        }
         Action::Rotate(who) => Request::Rotate(rotated(name(*who))),
         Action::ChangeLogKey(signs) => {
             let signers = NAMES.iter().zip(signs).filter(|(_, signs)| **signs);
@@ -253,6 +265,21 @@ proptest! {
             prop_assert_eq!(after.deadline, leaf.at().plus_millis(10_000));
             prop_assert_eq!((extended.deadline, before.extensions + 1), (after.deadline, after.extensions));
             prop_assert!(after.extensions <= 2);
+        }
+    }
+
+    /// Nobody is convicted by heads of one history, by a key that never was the log's, or twice by one pair.
+    #[test]
+    fn a_recorded_contradiction_convicts_a_key_of_the_log_once(schedule in schedule()) {
+        let world = run(&schedule, |_, _, _| {});
+        let mut pairs = BTreeSet::new();
+        for (before, leaf, after) in replay(&world.leaves) {
+            let Body::Contradiction(found) = leaf.body() else { continue };
+            prop_assert_eq!(found.verify(&GENESIS), Ok(()));
+            let consortium = before.consortium.as_ref().expect("founded");
+            prop_assert!(consortium.log_keys.iter().any(|(_, key)| key == found.log_key));
+            prop_assert!(pairs.insert(found.pair()));
+            prop_assert_eq!((before.convicted(found), after.convicted(found)), (None, Some(before.size)));
         }
     }
 
@@ -370,13 +397,14 @@ fn every_kind_of_record_is_refused_with_one_field_changed() {
         (39, pause(true)),
         (39, abandon()),
         (41, decide_as(AUDITOR, 0)),
+        (41, report(AUDITOR, (3, 5), 2, false)),
         (42, change_log_key(&[A, B, C], false)),
         (43, rotate(D)),
         (44, revoke(D)),
     ]);
     let kinds: BTreeSet<&str> =
         world.leaves.iter().map(|l| ledger::record::Payload::kind(l.body())).collect();
-    assert_eq!(kinds.len(), 17, "{kinds:?}");
+    assert_eq!(kinds.len(), 18, "{kinds:?}");
     for (before, leaf, _) in replay(&world.leaves) {
         assert_no_mutant_follows(&before, leaf);
     }

@@ -25,11 +25,14 @@ fn rich() -> State {
         (39, propose(Plan::WithDogwood)),
         (40, approve(D, Plan::WithDogwood)),
         (41, revoke(C)),
+        (42, report(A, (3, 5), 2, false)),
+        (43, report(AUDITOR, (4, 4), 1, false)),
     ]);
     let consortium = world.state.consortium.as_ref().expect("founded");
     let run = consortium.run.as_ref().expect("the second run is open");
     assert!(!run.evidence.is_empty() && !run.latest.is_empty() && world.state.round().is_some());
     assert_eq!((consortium.proposals.len(), consortium.ended.len()), (1, 1));
+    assert_eq!(consortium.convicted.values().flatten().count(), 2);
     world.state
 }
 

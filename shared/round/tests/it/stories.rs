@@ -676,3 +676,53 @@ fn a_change_to_the_same_keys_does_not_follow() {
     let refused = apply(world.state, &resign(Timestamp::from_millis(2_000), same)).unwrap_err();
     assert_eq!(refused, Violation::Field { field: "member_rotated.keys" });
 }
+
+#[test]
+fn a_key_of_the_log_that_signed_two_histories_is_convicted_by_whoever_has_the_heads() {
+    let mut world = World::running();
+    assert_snapshot!(world.play(&[
+        (1, report(A, (3, 5), 2, false)),
+        (2, report(A, (3, 5), 2, false)),
+        (3, report(AUDITOR, (3, 5), 2, false)),
+        (4, report(AUDITOR, (3, 5), 1, false)),
+        (5, report(B, (4, 4), 3, false)),
+        (6, report(B, (3, 5), 3, false)),
+        (7, report(B, (3, 5), 2, true)),
+        (8, report(STRANGER, (3, 6), 2, false)),
+        (9, revoke(C)),
+        (10, report(C, (3, 6), 2, false)),
+        (11, abandon()),
+        (12, change_log_key(&[A, B, D], true)),
+        (13, report(B, (3, 6), 2, false)),
+        (14, report(B, (3, 5), 2, true)),
+    ]), @"
+     1 report(alder: the key signed 3 and 5, parting at 2)      -> Contradiction{3 and 5, by alder}
+     2 report(alder: the key signed 3 and 5, parting at 2)      -> nothing new
+     3 report(owl: the key signed 3 and 5, parting at 2)        -> nothing new
+     4 report(owl: the key signed 3 and 5, parting at 1)        -> Contradiction{3 and 5, by owl}
+     5 report(birch: the key signed 4 and 4, parting at 3)      -> Contradiction{4 and 4, by birch}
+     6 report(birch: the key signed 3 and 5, parting at 3)      -> refused: the log would not hold it: expected heads that exclude each other, got two of one history
+     7 report(birch: the next key signed 3 and 5, parting at 2) -> refused: the log would not hold it: contradiction.log_key is not what follows from the log
+     8 report(weasel: the key signed 3 and 6, parting at 2)     -> refused: weasel is not an active member of this consortium
+     9 revoke(cedar)                                            -> Revoked{cedar}
+    10 report(cedar: the key signed 3 and 6, parting at 2)      -> refused: cedar is not an active member of this consortium
+    11 abandon                                                  -> Abandoned
+    12 log key(alder, birch, dogwood; the old is lost)          -> LogKey
+    13 report(birch: the key signed 3 and 6, parting at 2)      -> Contradiction{3 and 6, by birch}
+    14 report(birch: the next key signed 3 and 5, parting at 2) -> Contradiction{3 and 5, by birch}
+    ");
+}
+
+#[test]
+fn who_has_a_stolen_key_cannot_fill_the_log_with_what_it_signs() {
+    let mut world = World::running();
+    let steps: Vec<_> = (0..17).map(|more| (1, report(A, (3, 5 + more), 2, false))).collect();
+    let told = world.play(&steps);
+    let (recorded, refused): (Vec<_>, Vec<_>) =
+        told.lines().partition(|line| !line.contains("refused"));
+    assert_eq!((recorded.len(), refused.len()), (16, 1));
+    assert!(refused[0].ends_with("more than 16 contradictions of one key"), "{refused:?}");
+    // The other key is another matter.
+    world.play(&[(2, abandon()), (3, change_log_key(&[A, B, C], true))]);
+    assert!(!world.play(&[(4, report(A, (3, 5), 2, true))]).contains("refused"));
+}

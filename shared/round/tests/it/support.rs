@@ -6,8 +6,8 @@ mod script;
 mod world;
 
 pub(crate) use keys::{
-    A, AUDITOR, B, C, D, GENESIS, KEYS, STRANGER, decision, genesis, handed_over, institution,
-    log_key, member, rotated, unchanged,
+    A, AUDITOR, B, C, D, GENESIS, KEYS, STRANGER, contradicted, decision, genesis, handed_over,
+    institution, log_key, member, rotated, unchanged,
 };
 pub(crate) use mutate::{forged, mutations, resign};
 pub(crate) use script::*;

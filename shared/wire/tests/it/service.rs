@@ -107,6 +107,13 @@ impl Coordinator for TestService {
         Ok(Response::new(Receipt::default()))
     }
 
+    async fn report_contradiction(
+        &self,
+        _: Request<ReportContradictionRequest>,
+    ) -> Result<Response<Receipt>, Status> {
+        Ok(Response::new(Receipt::default()))
+    }
+
     async fn approve(&self, request: Request<ApproveRequest>) -> Result<Response<Receipt>, Status> {
         let request = request.into_inner();
         Ok(Response::new(Receipt { leaf: request.approval, ..Default::default() }))

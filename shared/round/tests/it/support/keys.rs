@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use ledger::checkpoint::{ConsistencyPath, SignedCheckpoint};
 use ledger::digest::{Digest, sha256};
 use ledger::record::{
-    Body, Decision, Genesis, Institution, Leaf, LogKey, LogKeyChange, MemberAdded, MemberKeys,
-    MemberRotated, QuorumRule, Record, Role, Text,
+    Body, Contradicted, Decision, Genesis, Institution, Leaf, LogKey, LogKeyChange, MemberAdded,
+    MemberKeys, MemberRotated, QuorumRule, Record, Role, SignedHead, Text,
 };
 use ledger::signing::SigningKey;
 use ledger::time::Timestamp;
-use ledger::tree::Head;
+use ledger::tree::{Head, LeafHashes, consistency_proof, root_at};
 
 /// The banks of the plan.
 pub(crate) const A: &str = "alder";
@@ -145,4 +146,35 @@ pub(crate) fn handed_over(
         approvals: signers.iter().map(|n| (institution(n), sign(KEYS.record(n)))).collect(),
         change: change.clone(),
     }
+}
+
+/// Heads of `small` and `large` leaves of two histories that part at leaf `fork`, signed by the log's first key or the `next`, as `name`
+/// hands them in.
+pub(crate) fn contradicted(
+    name: &str,
+    (small, large): (u64, u64),
+    fork: u64,
+    next: bool,
+) -> Contradicted {
+    let key = if next { &KEYS.next_log } else { &KEYS.log };
+    let leaves = |size: u64, fork: u64| -> Vec<Digest> {
+        (0..size).map(|at| sha256(&(2 * at + u64::from(at >= fork)).to_be_bytes())).collect()
+    };
+    let (one, other) = (leaves(small, u64::MAX), leaves(large, fork));
+    let signed = |leaves: &[Digest]| {
+        let size = leaves.len() as u64;
+        let head = Head { size, root: root_at(&LeafHashes(leaves), size).expect("a tree") };
+        let checkpoint = SignedCheckpoint::sign(&GENESIS, head, key).expect("a checkpoint");
+        let signature = checkpoint.own_signature().bytes().try_into().expect("64 bytes");
+        SignedHead { head, signature }
+    };
+    let (mut smaller, mut larger) = (signed(&one), signed(&other));
+    if small == large && smaller.head.root > larger.head.root {
+        (smaller, larger) = (larger, smaller);
+    }
+    let path = (small < large).then(|| ConsistencyPath {
+        root_at_smaller: root_at(&LeafHashes(&other), small).expect("a tree"),
+        consistency: consistency_proof(&LeafHashes(&other), small, large).expect("a tree"),
+    });
+    Contradicted { institution: institution(name), log_key: key.public(), smaller, larger, path }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use ledger::checkpoint::ConsistencyPath;
 use ledger::digest::{Digest, sha256};
 use ledger::record::{
-    Body, Charge, Leaf, Member, MemberRevoked, MemberRotated, Plan, Record, RunId, TaskChange,
+    Body, Charge, Contradicted, Leaf, Member, MemberRevoked, MemberRotated, Plan, Record, RunId,
+    TaskChange,
 };
 use ledger::signing::{PublicKey, Signature, SigningKey};
 use ledger::time::Timestamp;
@@ -96,9 +98,47 @@ pub(crate) fn mutations(body: &Body) -> Vec<(&'static str, Body)> {
         .approvals
         .values_mut()
         .for_each(|s| *s = b.key_proof));
+    if let Body::Contradiction(found) = body {
+        let all = contradictions(found).into_iter();
+        changed.extend(all.map(|(name, found)| (name, Body::Contradiction(found))));
+    }
     if let Body::Member(member) = body {
         changed.extend(roster(member).into_iter().map(|(name, m)| (name, Body::Member(m))));
     }
+    changed
+}
+
+fn contradictions(found: &Contradicted) -> Vec<(&'static str, Contradicted)> {
+    let other = sha256(b"another digest");
+    let mut changed = vec![];
+    let mut change = |name, change: &dyn Fn(&mut Contradicted)| {
+        let mut other = found.clone();
+        change(&mut other);
+        changed.push((name, other));
+    };
+    change("contradiction.institution", &|b| b.institution = institution("nobody"));
+    change("contradiction.log_key", &|b| b.log_key = KEYS.operator.public());
+    change("contradiction.smaller.size", &|b| b.smaller.head.size -= 1);
+    change("contradiction.smaller.root", &|b| b.smaller.head.root = Digest::ZERO);
+    change("contradiction.smaller.signature", &|b| {
+        b.smaller.signature = b.larger.signature;
+    });
+    change("contradiction.larger.size", &|b| b.larger.head.size += 1);
+    change("contradiction.larger.root", &|b| {
+        b.larger.head.root = Digest::from_bytes([255; 32]);
+    });
+    change("contradiction.larger.signature", &|b| {
+        b.larger.signature = Signature::from_bytes([1; 64]);
+    });
+    change("contradiction.root_at_smaller", &|b| {
+        // Between heads of one size there is none.
+        let found = b.path.take().map_or_else(Vec::new, |path| path.consistency);
+        b.path = Some(ConsistencyPath { root_at_smaller: other, consistency: found });
+    });
+    change("contradiction.consistency", &|b| match &mut b.path {
+        Some(path) => path.consistency.push(other),
+        None => b.larger.head.size += 1,
+    });
     changed
 }
 
@@ -161,6 +201,7 @@ pub(crate) fn resign(at: Timestamp, body: Body) -> Leaf {
         Body::Approval(approval) => known(approval.institution.as_str()),
         Body::Accepted(contribution) => known(contribution.institution.as_str()),
         Body::Decision(decision) => known(decision.institution.as_str()),
+        Body::Contradiction(found) => known(found.institution.as_str()),
         _ => &KEYS.operator,
     };
     signed(at, body, key)

@@ -108,6 +108,14 @@ pub(crate) fn decide_as(name: &'static str, number: u32) -> Step {
     step(format!("decide({name}, {number})"), move |_| World::decide(name, number))
 }
 
+/// Heads of so many leaves, of histories that part at leaf `fork`, by the log's first key or the next one.
+pub(crate) fn report(name: &'static str, sizes: (u64, u64), fork: u64, next: bool) -> Step {
+    let key = if next { "the next key" } else { "the key" };
+    let told =
+        format!("report({name}: {key} signed {} and {}, parting at {fork})", sizes.0, sizes.1);
+    step(told, move |_| World::report(name, sizes, fork, next))
+}
+
 pub(crate) fn pause(paused: bool) -> Step {
     step(if paused { "pause" } else { "resume" }, move |world| Request::Pause {
         run: world.newest_run(),
@@ -204,5 +212,9 @@ fn told(leaf: &Leaf) -> String {
         Body::Recalled(recalled) => format!("Recalled{{from {}}}", recalled.from),
         Body::Decision(d) => format!("Decision{{{} {}}}", d.institution, d.number),
         Body::LogKey(_) => "LogKey".to_owned(),
+        Body::Contradiction(found) => {
+            let (smaller, larger) = (found.smaller.head.size, found.larger.head.size);
+            format!("Contradiction{{{smaller} and {larger}, by {}}}", found.institution)
+        }
     }
 }

@@ -137,6 +137,13 @@ impl World {
         Request::Decide(decision, signature)
     }
 
+    /// A member hands in that a key of the log signed two histories.
+    pub(crate) fn report(name: &str, sizes: (u64, u64), fork: u64, next: bool) -> Request {
+        let found = super::contradicted(name, sizes, fork, next);
+        let signature = KEYS.record(name).sign_body("contradiction", &GENESIS, &found.encode());
+        Request::Report(found, signature)
+    }
+
     pub(crate) fn approve(name: &str, plan: Digest) -> Request {
         let approval = Approval { institution: institution(name), plan };
         let signature = KEYS.record(name).sign_body("approval", &GENESIS, &approval.encode());

@@ -5,7 +5,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 use wire::Validity;
 
-use super::{Node, blocking, locked};
+use super::{Follower, Follows, blocking, locked};
 use crate::{ClientError, clock};
 
 /// The clock is looked at again after at most this, so that one that was set does no harm.
@@ -16,16 +16,17 @@ const LOOK_AGAIN: Duration = Duration::from_mins(10);
 /// # Errors
 ///
 /// [`ClientError`] if the certificate in use cannot be read or the new one cannot be kept.
-pub(super) async fn renew(node: Arc<Node>) -> Result<(), ClientError> {
-    let mut backoff = node.options.backoff.clone();
+pub(super) async fn renew<F: Follows>(daemon: Arc<F>) -> Result<(), ClientError> {
+    let follower = daemon.follower();
+    let mut backoff = follower.options.backoff.clone();
     loop {
-        let validity = Validity::of_certificate(node.joined().certificate())?;
-        let wait = until_half_life(validity, now_ms(&node));
+        let validity = Validity::of_certificate(follower.joined().certificate())?;
+        let wait = until_half_life(validity, now_ms(follower));
         if !wait.is_zero() {
             sleep(wait.min(LOOK_AGAIN)).await;
             continue;
         }
-        match ask(&node).await {
+        match ask(&daemon).await {
             Ok(()) => backoff.reset(),
             Err(error @ ClientError::File { .. }) => return Err(error),
             Err(error) => {
@@ -37,30 +38,31 @@ pub(super) async fn renew(node: Arc<Node>) -> Result<(), ClientError> {
     }
 }
 
-async fn ask(node: &Arc<Node>) -> Result<(), ClientError> {
-    let mut connection = node.connection.subscribe();
+async fn ask<F: Follows>(daemon: &Arc<F>) -> Result<(), ClientError> {
+    let follower = daemon.follower();
+    let mut connection = follower.connection.subscribe();
     let connection = connection.wait_for(Option::is_some).await;
     let connection = connection.map_err(|e| ClientError::Internal(e.to_string()))?.clone();
     let connection = connection.ok_or_else(|| ClientError::Internal("no connection".to_owned()))?;
-    let answer = connection.renew(node.keys.tls.csr()?).await?;
-    let renewed = node.joined().renewed(answer.certificate.to_vec())?;
+    let answer = connection.renew(follower.keys.tls.csr()?).await?;
+    let renewed = follower.joined().renewed(answer.certificate.to_vec())?;
     // Half of a life that is already over would ask again at once, for ever.
     let validity = Validity::of_certificate(renewed.certificate())?;
-    if until_half_life(validity, now_ms(node)).is_zero() {
+    if until_half_life(validity, now_ms(follower)).is_zero() {
         return Err(ClientError::Unproven("the new certificate is old already".to_owned()));
     }
-    renewed.tls(&node.keys.tls, Arc::clone(&node.options.clock))?;
-    let (keeping, kept) = (Arc::clone(node), renewed.clone());
-    blocking(move || kept.save(&keeping.state)).await?;
-    *locked(&node.joined) = renewed;
+    renewed.tls(&follower.keys.tls, Arc::clone(&follower.options.clock))?;
+    let (keeping, kept) = (Arc::clone(daemon), renewed.clone());
+    blocking(move || kept.save(&keeping.follower().state)).await?;
+    *locked(&follower.joined) = renewed;
     info!(until_ms = validity.not_after_ms(), "the certificate is renewed");
-    node.reconnect.notify_one();
+    follower.reconnect.notify_one();
     Ok(())
 }
 
 /// The time that certificates are checked against.
-fn now_ms(node: &Node) -> u64 {
-    let now = node.options.clock.current_time();
+fn now_ms(follower: &Follower) -> u64 {
+    let now = follower.options.clock.current_time();
     now.map_or_else(|| clock::now().as_millis(), |now| now.as_secs().saturating_mul(1000))
 }
 

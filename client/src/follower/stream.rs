@@ -7,7 +7,8 @@ use tracing::{info, warn};
 use wire::Connection;
 use wire::proto::LogUpdate;
 
-use super::{NEWEST_CHECKPOINT, Node, blocking, confirm, locked};
+use super::{Follows, NEWEST_CHECKPOINT, blocking, locked, proof};
+use crate::backoff::Backoff;
 use crate::state_dir::replace;
 use crate::witness::Handed;
 use crate::{ClientError, clock};
@@ -17,15 +18,16 @@ use crate::{ClientError, clock};
 /// # Errors
 ///
 /// [`ClientError::Tampered`] if the log was changed or went back; storage errors.
-pub(super) async fn follow(node: Arc<Node>) -> Result<(), ClientError> {
-    let mut backoff = node.options.backoff.clone();
+pub(super) async fn follow<F: Follows>(daemon: Arc<F>) -> Result<(), ClientError> {
+    let follower = daemon.follower();
+    let mut backoff = follower.options.backoff.clone();
     loop {
-        let lost = match session(&node, &mut backoff).await {
+        let lost = match session(&daemon, &mut backoff).await {
             Ok(never) => match never {},
             Err(error) => error,
         };
-        node.connection.send_replace(None);
-        node.mirror().forget_waiting();
+        follower.connection.send_replace(None);
+        follower.mirror().forget_waiting();
         let ours = matches!(
             lost,
             ClientError::Tampered(_)
@@ -36,7 +38,7 @@ pub(super) async fn follow(node: Arc<Node>) -> Result<(), ClientError> {
         if ours {
             return Err(lost);
         }
-        locked(&node.trouble).following = Some(lost.to_string());
+        *locked(&follower.trouble) = Some(lost.to_string());
         let wait = backoff.next_wait();
         warn!(error = %lost, ?wait, "the log cannot be followed; trying again");
         sleep(wait).await;
@@ -44,17 +46,18 @@ pub(super) async fn follow(node: Arc<Node>) -> Result<(), ClientError> {
 }
 
 /// One connection, from its beginning until it is lost.
-async fn session(
-    node: &Arc<Node>,
-    backoff: &mut crate::backoff::Backoff,
+async fn session<F: Follows>(
+    daemon: &Arc<F>,
+    backoff: &mut Backoff,
 ) -> Result<Infallible, ClientError> {
+    let follower = daemon.follower();
     let (endpoint, tls) = {
-        let joined = node.joined();
-        let tls = joined.tls(&node.keys.tls, Arc::clone(&node.options.clock))?;
+        let joined = follower.joined();
+        let tls = joined.tls(&follower.keys.tls, Arc::clone(&follower.options.clock))?;
         (joined.endpoint().to_owned(), tls)
     };
-    let connection = Connection::open(&endpoint, &tls, node.options.progress).await?;
-    let size = node.mirror().head().size;
+    let connection = Connection::open(&endpoint, &tls, follower.options.progress).await?;
+    let size = follower.mirror().head().size;
     let mut updates = connection.follow(size).await?;
     info!(%endpoint, size, "following the log");
     // A coordinator forgets cosignatures when it stops, so each connection hands them in once.
@@ -62,14 +65,20 @@ async fn session(
     loop {
         let update = tokio::select! {
             update = updates.next() => update?,
-            () = node.reconnect.notified() => None,
+            () = follower.reconnect.notified() => None,
         };
         let Some(update) = update else {
             return Err(ClientError::Update("the stream has ended".to_owned()));
         };
-        let taking = Arc::clone(node);
-        let Taken { advanced, cosigned } =
-            blocking(move || take(&taking, &update, handed_in)).await?;
+        let taking = Arc::clone(daemon);
+        let taken = blocking(move || take(&*taking, &update, handed_in)).await;
+        let Taken { advanced, cosigned } = match taken {
+            Err(ClientError::Tampered(tampered)) => {
+                let proved = proof::of(follower, &connection, *tampered).await;
+                return Err(ClientError::Tampered(Box::new(proved)));
+            }
+            taken => taken?,
+        };
         if let Some(cosigned) = cosigned {
             handed_in = Some(cosigned.size);
             tokio::spawn(hand_in(connection.clone(), cosigned));
@@ -77,9 +86,9 @@ async fn session(
         if advanced {
             // Only a connection that proves something counts as a recovery.
             backoff.reset();
-            locked(&node.trouble).following = None;
-            node.connection.send_replace(Some(connection.clone()));
-            node.wake();
+            *locked(&follower.trouble) = None;
+            follower.connection.send_replace(Some(connection.clone()));
+            daemon.wake();
         }
     }
 }
@@ -101,13 +110,18 @@ async fn hand_in(connection: Connection, cosigned: Handed) {
 }
 
 /// Has an update verified, and cosigns what it leads to unless that is `handed_in`.
-fn take(node: &Node, update: &LogUpdate, handed_in: Option<u64>) -> Result<Taken, ClientError> {
+fn take<F: Follows>(
+    daemon: &F,
+    update: &LogUpdate,
+    handed_in: Option<u64>,
+) -> Result<Taken, ClientError> {
+    let follower = daemon.follower();
     let received = Instant::now();
     let checkpoint = std::str::from_utf8(&update.checkpoint)
         .map_err(|error| ClientError::Update(error.to_string()))?;
     let leaves = update.leaves.iter().map(|leaf| leaf.to_vec());
-    // The locks are taken in one order everywhere: the copy of the log, then the ledger.
-    let mut mirror = node.mirror();
+    // The locks are taken in one order everywhere: the copy of the log, then what else there is.
+    let mut mirror = follower.mirror();
     // Otherwise the leaves before these wait since an earlier update.
     let whole = update.first == mirror.head().size;
     let advanced = mirror.take(leaves, Some(checkpoint).filter(|text| !text.is_empty()))?;
@@ -125,29 +139,13 @@ fn take(node: &Node, update: &LogUpdate, handed_in: Option<u64>) -> Result<Taken
     let cosigned = if only_accepted || handed_in == Some(mirror.head().size) {
         None
     } else {
-        locked(&node.witness).cosign(&mirror, &node.keys.cosign, clock::now())?
+        locked(&follower.witness).cosign(&mirror, &follower.keys.cosign, clock::now())?
     };
     if let Some(kept) = mirror.checkpoint() {
-        replace(&node.state.path(NEWEST_CHECKPOINT), kept.text().as_bytes())?;
+        replace(&follower.state.path(NEWEST_CHECKPOINT), kept.text().as_bytes())?;
     }
-    let mut pushed = locked(&node.pushed);
-    match mirror.facts().open_round() {
-        Some(round) => {
-            let key = (round.run, round.number);
-            pushed.retain(|known, _| *known == key);
-            pushed.entry(key).or_insert(received);
-        }
-        None => pushed.clear(),
-    }
-    drop(pushed);
-    let taken = Taken { advanced: true, cosigned };
-    if update.leaves.is_empty() {
-        return Ok(taken);
-    }
-    // What the log has of us must be what our ledger has released: else the ledger went back, or
-    // somebody else signs with our key.
-    let population = node.population();
-    confirm(&population, &mirror).map(|_| taken)
+    daemon.took(update, &mirror, received)?;
+    Ok(Taken { advanced: true, cosigned })
 }
 
 /// Whether a verified leaf is a contribution.
