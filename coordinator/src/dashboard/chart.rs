@@ -78,9 +78,9 @@ pub(super) fn steps(chart: &Steps<'_>) -> Markup {
     let end = x.at(f64::from(chart.end));
     html! {
         figure.chart {
-            svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-labelledby="steps-title steps-text" {
-                title #steps-title { "Cumulative ε over rounds" }
-                desc #steps-text { (chart.described) }
+            svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-labelledby="steps-chart steps-chart-text" {
+                title #steps-chart { "Cumulative ε over rounds" }
+                desc #steps-chart-text { (chart.described) }
                 (axes(x, y, "rounds", "ε"))
                 @if most > 0 { path.done d=(under(&inside, most, x, y)) {} }
                 line.cap x1=(number(LEFT)) x2=(number(RIGHT)) y1=(number(y.at(chart.cap))) y2=(number(y.at(chart.cap))) {}
@@ -167,9 +167,9 @@ pub(super) fn timeline(rounds: &[(f64, bool)], described: &str) -> Markup {
     let gap = if step > 4.0 { 1.0 } else { 0.0 };
     html! {
         figure.chart {
-            svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-labelledby="timeline-title timeline-text" {
-                title #timeline-title { "How long each round took" }
-                desc #timeline-text { (described) }
+            svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-labelledby="timeline-chart timeline-chart-text" {
+                title #timeline-chart { "How long each round took" }
+                desc #timeline-chart-text { (described) }
                 (axes(x, y, "round", "seconds"))
                 @for (at, (seconds, extended)) in bars.iter().enumerate() {
                     rect class=(if *extended { "round extended" } else { "round" })
@@ -208,8 +208,8 @@ pub(super) fn band(points: &[(u32, f64, f64)], what: &str) -> Markup {
     let id = what.replace(' ', "-");
     html! {
         figure.chart {
-            svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-labelledby=(format!("{id}-title")) {
-                title id=(format!("{id}-title")) { (what) ", each round, with twice the standard error that the noise gives it" }
+            svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-labelledby=(format!("{id}-chart")) {
+                title id=(format!("{id}-chart")) { (what) ", each round, with twice the standard error that the noise gives it" }
                 (axes(x, y, "round", what))
                 @if points.len() > 1 {
                     polygon.band points=(around.join(" ")) {}

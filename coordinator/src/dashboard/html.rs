@@ -41,7 +41,7 @@ pub(super) fn html(page: &Page, standing: &Standing, viewer: &Viewer) -> String 
                 }
             }
             main #main tabindex="-1" {
-                h1 { (page.title) }
+                h1 #page-title { (page.title) }
                 p.lead { (page.lead) }
                 @for part in &page.sections { (section(page, part)) }
             }
@@ -57,7 +57,7 @@ pub(super) fn message(title: &str, text: &str) -> String {
         (head(title))
         body {
             header.top { a.brand href="/" { "Counterfoil" } }
-            main #main { h1 { (title) } p.lead { (text) } }
+            main #main { h1 #page-title { (title) } p.lead { (text) } }
         }
     };
     markup.into_string()
@@ -103,14 +103,19 @@ fn footer(page: &Page, standing: &Standing, viewer: &Viewer) -> Markup {
 
 fn section(page: &Page, part: &Section) -> Markup {
     html! {
-        section id=(part.key) aria-labelledby=(format!("{}-title", part.key)) {
-            @if !part.title.is_empty() { h2 id=(format!("{}-title", part.key)) { (part.title) } }
+        section id=(part.key) aria-labelledby=(title_id(part)) {
+            @if !part.title.is_empty() { h2 id=(title_id(part)) { (part.title) } }
             @if !part.text.is_empty() { p.text { (part.text) } }
             @if let Some(figure) = &part.figure { (figure) }
             (body(part))
             (how(page, part))
         }
     }
+}
+
+/// What names a section: its own title, or else the page's.
+fn title_id(part: &Section) -> String {
+    if part.title.is_empty() { "page-title".to_owned() } else { format!("{}-title", part.key) }
 }
 
 fn body(part: &Section) -> Markup {
@@ -152,7 +157,7 @@ fn table(part: &Section, table: &Table) -> Markup {
         table.columns.iter().enumerate().filter(|(_, column)| !column.is_data()).collect();
     html! {
         @if table.rows.is_empty() { p.none { "Nothing yet." } } @else {
-            div.scroll tabindex="0" role="region" aria-labelledby=(format!("{}-title", part.key)) {
+            div.scroll tabindex="0" role="region" aria-labelledby=(title_id(part)) {
                 table.dense[table.dense] {
                     thead { tr { @for (_, column) in &columns {
                         th scope="col" class=[class(column.kind)] { (column.title) }
