@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 pub(crate) use blob::Shelf;
 use ledger::checkpoint::NoteSignature;
+use ledger::digest::Digest;
 use ledger::log_store::BlobStore;
 use ledger::record::{Approval, Canonical, Contradicted, Decision, Institution, Role};
 use ledger::signing::Signature;
@@ -70,6 +71,15 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
 
     /// The member behind a certificate, as the roster is now.
     pub(crate) fn caller(&self, certificate: &PeerCertificate) -> Result<Caller, Status> {
+        self.caller_with(certificate, |member, key| member.tls_key_digest == *key)
+    }
+
+    /// The same, if the certificate's key is one that the member may come with.
+    fn caller_with(
+        &self,
+        certificate: &PeerCertificate,
+        may_use: impl Fn(&Membership, &Digest) -> bool,
+    ) -> Result<Caller, Status> {
         let refused = || Status::permission_denied("not an active member of this consortium");
         let institution =
             Institution::new(certificate.identity.institution()).map_err(|_| refused())?;
@@ -81,8 +91,8 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
             Role::Bank => wire::Role::Bank,
             Role::Auditor => wire::Role::Auditor,
         };
-        let same_key = member.tls_key_digest.as_bytes() == &certificate.key_digest;
-        if named == certificate.identity.role() && same_key {
+        let key = Digest::from_bytes(certificate.key_digest);
+        if named == certificate.identity.role() && may_use(member, &key) {
             Ok(Caller { institution, role })
         } else {
             Err(refused())
@@ -127,7 +137,12 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
             return Err(Status::permission_denied("the approval names another institution"));
         }
         let signature = signature(&request.signature)?;
-        let answer = self.sequencer.submit(Ask::Approve(approval, signature), vec![], None).await;
+        self.submit(Ask::Approve(approval, signature)).await
+    }
+
+    /// Has something recorded that needs nothing beside it, and gives the receipt.
+    async fn submit(&self, ask: Ask) -> Result<Receipt, Status> {
+        let answer = self.sequencer.submit(ask, vec![], None).await;
         receipt(answer.map_err(|error| status_of(&error))?.receipt)
     }
 
@@ -142,8 +157,7 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
             return Err(Status::permission_denied("the decision names another institution"));
         }
         let signature = signature(&request.signature)?;
-        let answer = self.sequencer.submit(Ask::Decide(decision, signature), vec![], None).await;
-        receipt(answer.map_err(|error| status_of(&error))?.receipt)
+        self.submit(Ask::Decide(decision, signature)).await
     }
 
     /// Proof against a key of this log. The operator records it against its own key, or a stolen one.
@@ -159,8 +173,7 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
         }
         let signature = signature(&request.signature)?;
         tracing::warn!(by = %caller.institution, key = %found.log_key, "a key of the log is reported");
-        let answer = self.sequencer.submit(Ask::Report(found, signature), vec![], None).await;
-        receipt(answer.map_err(|error| status_of(&error))?.receipt)
+        self.submit(Ask::Report(found, signature)).await
     }
 }
 

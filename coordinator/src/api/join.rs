@@ -1,6 +1,8 @@
 //! Joining, and renewing a certificate.
 
-use ledger::digest::{Digest, sha256};
+use std::sync::Arc;
+
+use ledger::digest::sha256;
 use ledger::log_store::BlobStore;
 use ledger::record::{Canonical, MemberAdded, MemberRotated};
 use ledger::signing::PublicKey;
@@ -62,46 +64,33 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
         certificate: &PeerCertificate,
         request: &RotateRequest,
     ) -> Result<RotateResponse, Status> {
+        // The key of now, or that of just before.
+        let caller = self.caller_with(certificate, |member, key| {
+            let before = member.retired.last().map(|keys| keys.tls_key_digest);
+            member.tls_key_digest == *key || before == Some(*key)
+        })?;
         let invalid = |why: &dyn std::fmt::Display| Status::invalid_argument(why.to_string());
         let rotated = MemberRotated::decode(&request.rotated).map_err(|error| invalid(&error))?;
         let csr = VerifiedRequest::verify(&request.csr).map_err(|error| invalid(&error))?;
-        let keys = rotated.keys.clone();
-        if keys.institution.as_str() != certificate.identity.institution() {
+        if rotated.keys.institution != caller.institution {
             return Err(Status::permission_denied("the keys are of another institution"));
         }
-        if keys.tls_key_digest.as_bytes() != &csr.key_digest() {
+        if rotated.keys.tls_key_digest.as_bytes() != &csr.key_digest() {
             return Err(invalid(&"the certificate request is made with another TLS key"));
         }
-        if !self.is_recorded(certificate, &rotated)? {
+        let published = Arc::clone(&self.published.borrow());
+        let member = consortium(&published)?.active(&caller.institution);
+        if !member.is_some_and(|member| member.has(&rotated.keys)) {
             self.caller(certificate)?;
             let asked = self.sequencer.submit(Request::Rotate(rotated), vec![], None).await;
             asked.map_err(|error| status_of(&error))?;
-            tracing::info!(institution = %keys.institution, "a member has other keys");
+            tracing::info!(institution = %caller.institution, "a member has other keys");
         }
-        let published = std::sync::Arc::clone(&self.published.borrow());
-        let member = consortium(&published)?.active(&keys.institution);
-        let role = member.ok_or_else(|| Status::permission_denied("not an active member"))?.role;
         let certificate = self
             .certificates
-            .issue(&csr, &keys.institution, role, (self.clock)())
+            .issue(&csr, &caller.institution, caller.role, (self.clock)())
             .map_err(|error| status_of(&error))?;
         Ok(RotateResponse { certificate: certificate.into() })
-    }
-
-    /// Whether these keys are the member's already, and it comes with the TLS key of now or of just before.
-    fn is_recorded(
-        &self,
-        certificate: &PeerCertificate,
-        rotated: &MemberRotated,
-    ) -> Result<bool, Status> {
-        let published = std::sync::Arc::clone(&self.published.borrow());
-        let member = consortium(&published)?.active(&rotated.keys.institution);
-        Ok(member.is_some_and(|member| {
-            let before = member.retired.last().map(|keys| keys.tls_key_digest);
-            let comes_with = Digest::from_bytes(certificate.key_digest);
-            member.has(&rotated.keys)
-                && (comes_with == member.tls_key_digest || Some(comes_with) == before)
-        }))
     }
 
     fn log_key(&self) -> Result<PublicKey, Status> {
@@ -116,7 +105,7 @@ impl<B: BlobStore + Clone + Send + Sync + 'static> Service<B> {
     ) -> Result<RenewResponse, Status> {
         let csr = VerifiedRequest::verify(&request.csr)
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let published = std::sync::Arc::clone(&self.published.borrow());
+        let published = Arc::clone(&self.published.borrow());
         let member = consortium(&published)?.active(&caller.institution);
         if member.map(key_of) != Some(&csr.key_digest()) {
             return Err(Status::invalid_argument(
