@@ -16,7 +16,7 @@ use ledger::log_store::{AppendError, LogStore};
 use ledger::receipt::Receipt;
 use ledger::record::{Body, Institution, Leaf, LeafBytes};
 use ledger::signing::PublicKey;
-use ledger::tree::{Frontier, HashSource, Head, ProofError, inclusion_proof, leaf_hash, root_at};
+use ledger::tree::{Frontier, HashSource, Head, ProofError, inclusion_proof, leaf_hash};
 
 pub use error::MirrorError;
 pub use facts::{Facts, OpenRound, OwnAccepted};
@@ -115,13 +115,10 @@ impl<S: LogStore> Mirror<S> {
         if head.size > self.frontier.size() {
             return Err(self.contradicted("the log is shorter than before", earlier));
         }
-        match root_at(&self.store, head.size) {
-            Ok(root) if root == head.root => Ok(()),
-            Ok(_) => Err(self.contradicted("the log has another history than before", earlier)),
-            Err(ProofError::OutOfRange { .. }) => {
-                Err(self.contradicted("the log is shorter than before", earlier))
-            }
-            Err(ProofError::Source(error)) => Err(MirrorError::Store(error)),
+        if self.store.extends(&head).map_err(MirrorError::Store)? {
+            Ok(())
+        } else {
+            Err(self.contradicted("the log has another history than before", earlier))
         }
     }
 
@@ -233,10 +230,11 @@ impl<S: LogStore> Mirror<S> {
         let leaves = std::mem::take(&mut self.waiting);
         self.waiting_bytes = 0;
         for leaf in &leaves {
-            if let Err(reason) = fold(&mut self.facts, &self.log, leaf) {
-                return Err(self.contradicted(&reason, checkpoint));
-            }
-            if !self.has_anchor(leaf, &leaves)? {
+            let folded = match fold(&mut self.facts, &self.log, leaf) {
+                Ok(folded) => folded,
+                Err(reason) => return Err(self.contradicted(&reason, checkpoint)),
+            };
+            if !self.has_anchor(&folded, &leaves)? {
                 let reason = "members signed another history when the log's key changed";
                 return Err(self.contradicted(reason, checkpoint));
             }
@@ -253,16 +251,11 @@ impl<S: LogStore> Mirror<S> {
     }
 
     /// Whether the log, which goes on with `leaves`, had the head that those who changed its key signed.
-    fn has_anchor(&self, leaf: &LeafBytes, leaves: &[LeafBytes]) -> Answer<bool, S> {
-        let Ok(leaf) = Leaf::<Body>::decode(leaf.as_slice()) else { return Ok(true) };
+    fn has_anchor(&self, leaf: &Leaf, leaves: &[LeafBytes]) -> Answer<bool, S> {
         let Body::LogKey(record) = leaf.body() else { return Ok(true) };
         let anchor = record.change.anchor;
         let Some(beyond) = anchor.size.checked_sub(self.frontier.size()) else {
-            return match root_at(&self.store, anchor.size) {
-                Ok(root) => Ok(root == anchor.root),
-                Err(ProofError::OutOfRange { .. }) => Ok(false),
-                Err(ProofError::Source(error)) => Err(MirrorError::Store(error)),
-            };
+            return self.store.extends(&anchor).map_err(MirrorError::Store);
         };
         let mut frontier = self.frontier.clone();
         for leaf in leaves.iter().take(usize::try_from(beyond).unwrap_or(usize::MAX)) {
@@ -320,12 +313,13 @@ impl<S: LogStore> Mirror<S> {
 }
 
 /// Folds one leaf, or says what is wrong with it.
-fn fold(facts: &mut Facts, log: &LogIdentity, bytes: &LeafBytes) -> Result<(), String> {
+fn fold(facts: &mut Facts, log: &LogIdentity, bytes: &LeafBytes) -> Result<Leaf, String> {
     let index = facts.state().size;
     let leaf: Leaf = Leaf::decode(bytes.as_slice())
         .map_err(|error| format!("leaf {index} is no record: {error}"))?;
     if index == 0 && leaf.digest() != log.genesis {
         return Err("leaf 0 is another Genesis than was pinned".to_owned());
     }
-    facts.fold(&leaf).map_err(|error| format!("leaf {index} breaks the rules: {error}"))
+    facts.fold(&leaf).map_err(|error| format!("leaf {index} breaks the rules: {error}"))?;
+    Ok(leaf)
 }

@@ -28,7 +28,7 @@ use ledger::digest::Digest;
 use ledger::log_store::{BlobStore, LogStore};
 use ledger::signing::SigningKey;
 use ledger::time::Timestamp;
-use ledger::tree::{ProofError, root_at};
+use ledger::tree::Head;
 pub(crate) use published::{Published, Tail};
 use round::decide::{Request, Work, wake, work};
 use round::state::State;
@@ -177,11 +177,22 @@ impl<L: LogStore, B: BlobStore> Sequencer<L, B> {
         let (mut going, mut next_key) = (true, None);
         for command in commands {
             match command {
-                Command::Submit(submission) => match wrong_anchor(&self.log, &submission.request) {
-                    Some(refused) => submission.refuse(refused),
-                    None => batch.submit(submission),
-                },
-                Command::NextLogKey(key) => next_key = Some(key),
+                Command::Submit(submission) => batch.submit(submission),
+                Command::ChangeLogKey { next, record, reply } => {
+                    match check_anchor(&self.log, &record.change.anchor) {
+                        Ok(()) => {
+                            next_key = Some(next);
+                            batch.submit(Submission {
+                                request: Request::ChangeLogKey(record),
+                                blobs: vec![],
+                                vector: None,
+                                reply: Some(reply),
+                            });
+                        }
+                        // Whoever asked may be gone.
+                        Err(error) => drop(reply.send(Err(error))),
+                    }
+                }
                 Command::Computed(computed) => {
                     self.computing = false;
                     let computed = computed?;
@@ -344,18 +355,13 @@ fn first_checkpoint<L: LogStore>(
     }
 }
 
-/// Why a change of the log's key is refused whose signers hold another history true.
-fn wrong_anchor<L: LogStore>(log: &L, request: &Request) -> Option<Error> {
-    let Request::ChangeLogKey(record) = request else { return None };
-    let anchor = record.change.anchor;
-    match root_at(log, anchor.size) {
-        Ok(root) if root == anchor.root => None,
-        Ok(_) | Err(ProofError::OutOfRange { .. }) => {
-            let field = "log_key.root";
-            Some(Error::Refused(Refusal::Rules(Violation::Field { field })))
-        }
-        Err(ProofError::Source(error)) => Some(Error::storage(&error)),
+/// A change of the log's key is refused whose signers hold another history true.
+fn check_anchor<L: LogStore>(log: &L, anchor: &Head) -> Result<(), Error> {
+    if log.extends(anchor).map_err(|error| Error::storage(&error))? {
+        return Ok(());
     }
+    let field = "log_key.root";
+    Err(Error::Refused(Refusal::Rules(Violation::Field { field })))
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ledger::checkpoint::Contradiction;
 use ledger::digest::Digest;
+use ledger::log_store::LogStore as _;
 use ledger::record::{Body, Canonical, Contradicted, Decision, LogKeyChange, Text};
-use ledger::tree::{ProofError, root_at};
 use serde::Deserialize;
 use serde_json::json;
 use wire::Connection;
@@ -171,12 +171,8 @@ pub fn sign_log_key(state: &Path, file: &Path) -> Result<Output, ClientError> {
             let why = format!("the change is from another key than the log's, {found}");
             return Err(ClientError::Unproven(why));
         }
-        let root = match root_at(log.mirror.store(), size) {
-            Ok(root) => Some(root),
-            Err(ProofError::OutOfRange { .. }) => None,
-            Err(ProofError::Source(error)) => return Err(ClientError::Internal(error.to_string())),
-        };
-        if root != Some(change.anchor.root) {
+        let store = log.mirror.store();
+        if !store.extends(&change.anchor).map_err(|e| ClientError::Internal(e.to_string()))? {
             let why = format!("the change is over another history of {size} records");
             return Err(ClientError::Unproven(why));
         }

@@ -19,8 +19,8 @@ use crate::error::Error;
 pub(crate) enum Command {
     /// Decide, commit, answer.
     Submit(Submission),
-    /// A key that may come to sign the log.
-    NextLogKey(SigningKey),
+    /// Have this key sign the log from this record on.
+    ChangeLogKey { next: SigningKey, record: LogKey, reply: oneshot::Sender<Result<Answer, Error>> },
     /// The aggregator is done.
     Computed(Result<Computed, Error>),
     /// Read leaves, as far as the log reaches.
@@ -62,13 +62,6 @@ pub(crate) struct Answer {
 }
 
 impl Submission {
-    /// Answers it without a decision.
-    pub(crate) fn refuse(self, error: Error) {
-        if let Some(reply) = self.reply {
-            let _ = reply.send(Err(error));
-        }
-    }
-
     pub(crate) fn unanswered(request: Request, blobs: Vec<SmallBlob>) -> Self {
         Self { request, blobs, vector: None, reply: None }
     }
@@ -102,9 +95,7 @@ impl Handle {
         next: SigningKey,
         record: LogKey,
     ) -> Result<Answer, Error> {
-        // In this order: whoever commits the record needs the key.
-        self.commands.send(Command::NextLogKey(next)).map_err(|_| Error::stopping())?;
-        self.submit(Request::ChangeLogKey(record), vec![], None).await
+        self.ask(|reply| Command::ChangeLogKey { next, record, reply }).await
     }
 
     /// The leaves in `range`, as far as the log reaches.

@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::checkpoint::SignedCheckpoint;
 use crate::digest::{Digest, sha256};
 use crate::record::LeafBytes;
-use crate::tree::{HashSource, Head};
+use crate::tree::{HashSource, Head, range_root};
 
 /// The largest blob that is kept in the log's own storage, and may be committed with leaves.
 pub const SMALL_BLOB_BYTES_MAX: usize = 64 * 1024;
@@ -42,6 +42,18 @@ pub trait LogStore: HashSource<Error: std::error::Error + Send + Sync + 'static>
     /// The number of leaves and the root over them, as of the last append that returned or the last
     /// [`hold`](Self::hold).
     fn head(&self) -> Head;
+
+    /// Whether the log goes on from `earlier`: it is no shorter, and had that root at that size.
+    ///
+    /// # Errors
+    ///
+    /// If storage fails.
+    fn extends(&self, earlier: &Head) -> Result<bool, Self::Error>
+    where
+        Self: Sized,
+    {
+        Ok(earlier.size <= self.head().size && range_root(self, 0, earlier.size)? == earlier.root)
+    }
 
     /// Appends `leaves` in order and stores `blobs`, if the head is still `expected`.
     ///

@@ -15,6 +15,7 @@ pub use consistency::{consistency_proof, verify_consistency};
 pub use frontier::{Frontier, FrontierError};
 pub use hashes::{LeafHashes, NoSuchNode};
 pub use inclusion::{inclusion_proof, root_from_inclusion, verify_inclusion};
+pub(crate) use range::range_root;
 pub use range::root_at;
 
 use thiserror::Error;

@@ -16,7 +16,7 @@ pub fn root_at<S: HashSource>(source: &S, size: u64) -> Result<Digest, ProofErro
 ///
 /// `low` must be a multiple of the smallest power of two that is not below `high - low`, as it is
 /// for every subtree of a tree: then the range is a row of perfect subtrees of falling size.
-pub(super) fn range_root<S: HashSource>(
+pub(crate) fn range_root<S: HashSource>(
     source: &S,
     low: u64,
     high: u64,

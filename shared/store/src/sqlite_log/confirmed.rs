@@ -94,9 +94,7 @@ impl SqliteLog {
     fn check_goes_on_from(&self, kept: Option<&Head>, place: &Path) -> Result<(), StoreError> {
         let found = self.head();
         match kept {
-            Some(kept) if kept.size <= found.size && self.root_at(kept.size)? == kept.root => {
-                Ok(())
-            }
+            Some(kept) if self.extends(kept)? => Ok(()),
             Some(kept) => {
                 Err(StoreError::RolledBack { place: place.to_owned(), kept: *kept, found })
             }

@@ -71,8 +71,7 @@ impl SqliteLog {
 
     fn goes_on_from(&self, before: ledger::tree::Head) -> Result<(), StoreError> {
         self.check_edge()?;
-        let found = self.head();
-        if before.size <= found.size && self.root_at(before.size)? == before.root {
+        if self.extends(&before)? {
             Ok(())
         } else {
             Err(StoreError::Damaged { expected: "a log that goes on from what was read before" })
