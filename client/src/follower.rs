@@ -21,13 +21,13 @@ use store::SqliteLog;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
-use wire::Connection;
 use wire::proto::LogUpdate;
 use wire::tls::{Clock, system_clock};
+use wire::{Connection, Validity};
 
 use crate::ClientError;
 use crate::backoff::Backoff;
-use crate::control::{Answer, Command, refuse, socket};
+use crate::control::{Answer, Command, NodeStatus, refuse, socket};
 use crate::joined::Joined;
 use crate::keys::Keys;
 use crate::mirror::{Mirror, Tampered};
@@ -144,6 +144,26 @@ impl Follower {
     /// The verified copy.
     pub(crate) fn mirror(&self) -> MutexGuard<'_, Mirror<SqliteLog>> {
         locked(&self.mirror)
+    }
+
+    /// Where it stands, as far as following goes.
+    pub(crate) fn status(&self) -> NodeStatus {
+        let joined = self.joined().clone();
+        let mirror = self.mirror();
+        let validity = Validity::of_certificate(joined.certificate()).ok();
+        NodeStatus {
+            running: true,
+            institution: joined.institution().to_string(),
+            consortium: joined.genesis_digest().to_string(),
+            endpoint: joined.endpoint().to_owned(),
+            connected: self.connection.borrow().is_some(),
+            verified_records: mirror.head().size,
+            certificate_until_ms: validity.map_or(0, Validity::not_after_ms),
+            run: mirror.facts().run().map(|run| run.id.to_string()),
+            round: mirror.facts().open_round().map(|round| round.number),
+            trouble: self.trouble(),
+            ..NodeStatus::default()
+        }
     }
 
     /// What went wrong last in following.

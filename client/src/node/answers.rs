@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering;
 
 use ledger::record::Text;
 use tracing::{info, warn};
-use wire::Validity;
 
 use super::{Follows as _, Node, blocking, locked};
 use crate::control::{Answer, Command, NodeStatus};
@@ -93,29 +92,17 @@ fn text(reason: &str) -> Result<Text<256>, ClientError> {
 }
 
 fn status(node: &Node) -> Result<NodeStatus, ClientError> {
-    let joined = node.follower.joined().clone();
     let stopped = node.fresh_population()?.ledger.state().stopped().map(ToString::to_string);
-    let mirror = node.mirror();
-    let open = mirror.facts().open_round();
-    let validity = Validity::of_certificate(joined.certificate()).ok();
+    let status = node.follower.status();
+    let open = node.mirror().facts().open_round();
+    let troubles = locked(&node.trouble);
+    let told = troubles.working.as_ref().or(troubles.rows.as_ref()).cloned();
     Ok(NodeStatus {
-        running: true,
-        institution: joined.institution().to_string(),
-        consortium: joined.genesis_digest().to_string(),
-        endpoint: joined.endpoint().to_owned(),
-        connected: node.follower.connection.borrow().is_some(),
-        verified_records: mirror.head().size,
-        certificate_until_ms: validity.map_or(0, Validity::not_after_ms),
-        run: mirror.facts().run().map(|run| run.id.to_string()),
-        round: open.as_ref().map(|round| round.number),
         expected: open.is_some_and(|round| round.expects_us),
         stopped,
-        trouble: {
-            let troubles = locked(&node.trouble);
-            let told = troubles.working.as_ref().or(troubles.rows.as_ref());
-            told.cloned().or_else(|| node.follower.trouble())
-        },
+        trouble: told.or(status.trouble),
         ledger_confirmed_by: Some(node.confirmed.accepted),
         second_place: node.confirmed.second_place.clone(),
+        ..status
     })
 }

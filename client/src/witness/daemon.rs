@@ -9,10 +9,10 @@ use std::sync::Arc;
 use store::SqliteLog;
 use tokio::time::Instant;
 use tracing::info;
+use wire::Role;
 use wire::proto::LogUpdate;
-use wire::{Role, Validity};
 
-use crate::control::{Answer, Command, NodeStatus};
+use crate::control::{Answer, Command};
 use crate::follower::{self, Follower, Follows, Options, signals};
 use crate::mirror::Mirror;
 use crate::{ClientError, Exit};
@@ -72,7 +72,7 @@ async fn answer(outside: Option<Arc<Outside>>, command: Command) -> Answer {
     match command {
         Command::Status {} => {
             // The copy may be in use for as long as an update takes to verify.
-            let status = follower::blocking(move || Ok(status(&outside.follower))).await;
+            let status = follower::blocking(move || Ok(outside.follower.status())).await;
             status.map_or_else(
                 |error| failed(error.exit(), &error.to_string()),
                 |status| Answer::Status(Box::new(status)),
@@ -89,24 +89,5 @@ async fn answer(outside: Option<Arc<Outside>>, command: Command) -> Answer {
         | Command::Void { .. }
         | Command::Export { .. }
         | Command::Receipts {} => failed(Exit::Usage, "a witness has no ledger and no receipts"),
-    }
-}
-
-fn status(follower: &Follower) -> NodeStatus {
-    let joined = follower.joined().clone();
-    let mirror = follower.mirror();
-    let validity = Validity::of_certificate(joined.certificate()).ok();
-    NodeStatus {
-        running: true,
-        institution: joined.institution().to_string(),
-        consortium: joined.genesis_digest().to_string(),
-        endpoint: joined.endpoint().to_owned(),
-        connected: follower.connection.borrow().is_some(),
-        verified_records: mirror.head().size,
-        certificate_until_ms: validity.map_or(0, Validity::not_after_ms),
-        run: mirror.facts().run().map(|run| run.id.to_string()),
-        round: mirror.facts().open_round().map(|round| round.number),
-        trouble: follower.trouble(),
-        ..NodeStatus::default()
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{CheckpointError, LogIdentity, SignedCheckpoint, claimed_size};
 use crate::digest::Digest;
+use crate::generated::record::RecordKind;
 use crate::record::{Body, Leaf, LeafBytes};
 use crate::signing::PublicKey;
 
@@ -32,7 +33,8 @@ impl LogKeys {
 
     /// Leaf `index` brings another key if it says so. Whether it may is for whoever folds the log to find out.
     pub fn read(&mut self, index: u64, leaf: &LeafBytes) {
-        if let Ok(leaf) = Leaf::<Body>::decode(leaf.as_slice())
+        if leaf.kind_number() == Some(RecordKind::LogKey.into())
+            && let Ok(leaf) = Leaf::<Body>::decode(leaf.as_slice())
             && let Body::LogKey(record) = leaf.body()
         {
             self.change(index, record.change.new_key);

@@ -1,5 +1,7 @@
 //! A record, signed, as the log stores it.
 
+use prost::Message as _;
+
 use super::{Body, Canonical, Payload, RecordError, Wire, fixed};
 use crate::digest::{Digest, sha256};
 use crate::generated::record as message;
@@ -160,6 +162,12 @@ impl LeafBytes {
     /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The number of the kind that the envelope names, and nothing else of it: for whoever looks for one kind among many and decodes what
+    /// he finds. `None` if the bytes are no envelope.
+    pub(crate) fn kind_number(&self) -> Option<i32> {
+        message::Record::decode(self.as_slice()).ok().map(|record| record.kind)
     }
 
     /// The bytes, owned.
