@@ -33,66 +33,12 @@ const MISSING: u32 = 97;
 fn text() -> String {
     let bank = |i| format!("{{institution=\"b{i:03}\",declared_units=100,tasks=8}}");
     let cohort: Vec<String> = (0..BANKS).map(bank).collect();
-    format!(
-        r#"
-version = 1
-name = "a thousand rounds"
-application = "credit-risk"
-consortium = "{}"
-rounds = {ROUNDS}
-cohort = [{}]
-[privacy]
-unit = "customer"
-relation = "add-remove"
-epsilon = 8.0
-delta = 1e-5
-noise_multiplier = 8.0
-sampling_rate = 0.05
-clip_norm = 0.5
-grid_bits = 16
-[metrics]
-share = 0.0
-measures = []
-[tasks]
-grouping = "buckets"
-nominal_units = 5
-support_share = 0.5
-rows_per_unit_max = 1
-[model]
-head = {{ binary = {{}} }}
-hidden = []
-activation = "tanh"
-initialization = {{ seed = 0, scale = 0.0 }}
-[learner]
-family = "fomaml"
-inner_steps = 1
-inner_rate = 0.1
-inner_step_norm_max = 1.0
-adaptation_steps = [0, 1]
-adaptation_rate = 0.1
-[loss.log-loss]
-class_weights = [1.0, 1.0]
-[optimizer.sgd]
-learning_rate = 1.0
-[schedule]
-send = "slot-end"
-slot_ms = 1000
-deadline_ms = 3600000
-extension_ms = 3600000
-extensions_max = 3
-quorum = {BANKS}
-witness_quorum = 0
-keep_contributions_rounds = {ROUNDS}
-[data]
-unit_column = "id"
-label = {{ equals = {{ column = "y", value = 1.0 }} }}
-row_norm_max = 5.0
-features = ["size"]
-derived = [{{ name = "size", compute = {{ identity = {{ of = "x" }} }}, minus = 0.0, divide = 1.0, clip = [-3.0, 3.0] }}]
-"#,
-        Digest::ZERO,
-        cohort.join(",")
-    )
+    include_str!("figures.toml")
+        .replace("NAME", "a thousand rounds")
+        .replace("CONSORTIUM", &Digest::ZERO.to_string())
+        .replace("ROUNDS", &ROUNDS.to_string())
+        .replace("QUORUM", &BANKS.to_string())
+        .replace("COHORT", &cohort.join(","))
 }
 
 /// A log that nobody signed: pages do not ask for signatures until a record is looked at.
